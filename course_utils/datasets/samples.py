@@ -1,0 +1,93 @@
+"""One sample of any data set of the course: its fields, its boxes and masks, its change of size."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+VOID = 255
+
+
+class Sample(NamedTuple):
+    """An image and its truth.
+
+    Shapes: `image` (3, H, W) float32 in [0, 1]; `labels` (H, W) int64, class ids and 255 for void; `instances` (H, W) int64,
+    0 where there is no instance, 1, 2, … on the objects; -1 everywhere where the data set has no instance truth.
+    """
+
+    image: Tensor
+    labels: Tensor
+    instances: Tensor
+
+
+def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """The instances of a sample as boxes, masks and class labels, in the order of their ids.
+
+    Shapes: boxes (N, 4) float32 as (x1, y1, x2, y2) in continuous pixel coordinates, so that one pixel has a box of area 1;
+    masks (N, H, W) bool; class labels (N,) int64, the most frequent label under the mask that is not void (void where
+    there is no other). Without instances: (0, 4), (0, H, W), (0,).
+
+    Raises: ValueError where the sample has no instance truth.
+    """
+    instances = sample.instances
+    if bool((instances < 0).any()):
+        raise ValueError(
+            "boxes_and_masks needs instance ids of 0 and above, but this sample has -1: its data set has no instance truth. "
+            "Take a set that has one ('scenes', 'cells', 'nuclei')."
+        )
+    ids = instances.unique()
+    ids = ids[ids > 0]
+    masks = instances == ids[:, None, None]
+    (top, bottom), (left, right) = _first_and_end(masks.any(2)), _first_and_end(masks.any(1))
+    boxes = torch.stack([left, top, right, bottom], 1).float()
+    # How often each label occurs under each mask: (N, 256). Void counts where there is nothing else.
+    objects = instances > 0
+    pairs = torch.searchsorted(ids, instances[objects]) * 256 + sample.labels[objects]
+    counts = torch.bincount(pairs, minlength=256 * len(ids)).reshape(len(ids), 256)
+    most, classes = counts[:, :VOID].max(1)
+    return boxes, masks, torch.where(most > 0, classes, VOID)
+
+
+def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Scale a sample until it covers `size` = (H, W), then cut out the centre.
+
+    The image is resized bilinearly with antialiasing, labels and instances take the nearest pixel of the same grid: a label
+    that is averaged would be the label of a class that is not there.
+
+    Raises: ValueError where `size` is not two positive whole numbers.
+    """
+    require_size(size)
+    height, width = sample.labels.shape
+    if (height, width) == tuple(size):
+        return sample
+    scale = max(size[0] / height, size[1] / width)
+    covering = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
+    image = interpolate(sample.image[None], covering, mode="bilinear", align_corners=False, antialias=True)[0]
+    # Ids above 2^24 would not survive float32, so that the nearest pixel is looked up instead of interpolated.
+    rows = _nearest(height, covering[0], sample.labels.device)
+    columns = _nearest(width, covering[1], sample.labels.device)
+    labels, instances = sample.labels[rows][:, columns], sample.instances[rows][:, columns]
+    top, left = (covering[0] - size[0]) // 2, (covering[1] - size[1]) // 2
+    window = (..., slice(top, top + size[0]), slice(left, left + size[1]))
+    return Sample(image[window].clamp(0, 1).contiguous(), labels[window].contiguous(), instances[window].contiguous())
+
+
+def require_size(size: tuple[int, int]) -> None:
+    """Refuse a size that is not (H, W)."""
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(isinstance(n, Integral) and n > 0 for n in size):
+        raise ValueError(
+            f"size should be (height, width), two positive whole numbers such as (96, 128), but is {size!r}."
+        )
+
+
+def _first_and_end(profile: Tensor) -> tuple[Tensor, Tensor]:
+    """First true position of each row of an (N, L) mask, and the position after its last: (N,) each."""
+    length = profile.shape[1]
+    return profile.int().argmax(1), length - profile.flip(1).int().argmax(1)
+
+
+def _nearest(n_in: int, n_out: int, device: torch.device) -> Tensor:
+    """Index of the input pixel that contains the centre of each output pixel, exact in integers: (n_out,)."""
+    return (2 * torch.arange(n_out, device=device) + 1) * n_in // (2 * n_out)

@@ -1,0 +1,209 @@
+"""Exercises that tell what is wrong with a wrong answer: functions, modules and faulty code that the student repairs.
+
+The other kinds (a number or a choice, a prediction, a rubric) are in `course_utils.exercises.kinds`; the exercises of a
+lesson in its module: `from course_utils.exercises import NotAttempted, lesson_01 as exercise`.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from course_utils.exercises import judging
+from course_utils.exercises.record import read_progress
+from course_utils.exercises.stubs import replace_definition
+from course_utils.exercises.task import Misconception, Task, Verdict
+from course_utils.messages import show_message
+
+
+class NotAttempted(Exception):
+    """Raised by the line of a stub that the student replaces."""
+
+
+class Exercise(Task):
+    """A function, a module or a repair that the student writes, checked against `solution` on probes.
+
+    Used as a decorator; the decorated name is bound to the solution while nothing has been attempted (or where the
+    student's code raises), otherwise to the student's version, so that the next picture shows what it does.
+
+    - `solution`: the readable form that a student is shown, named like the exercise; its docstring is the question.
+    - `probes`: tuples of arguments, literal and asymmetric; `draw(generator)` adds three more from a `torch.Generator`.
+    - `misconceptions`: wrong versions, each with the sentence for the student as its docstring.
+    - `reference`: the fast form in the package, tested equal to the solution.
+    - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
+    - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        solution: Callable[..., Any],
+        probes: Sequence[tuple[Any, ...]],
+        misconceptions: Sequence[Callable[..., Any]],
+        hints: Sequence[str],
+        *,
+        reference: Callable[..., Any] | None = None,
+        draw: Callable[[torch.Generator], tuple[Any, ...]] | None = None,
+        build: tuple[Any, ...] | None = None,
+        given: Callable[..., Any] | None = None,
+        difficulty: int = 1,
+        minutes: int = 5,
+    ) -> None:
+        super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
+        self.kind = "bug" if given else "function" if build is None else "module"
+        self._solution, self.reference, self._build, self.given = solution, reference, build, given
+        known = ([given] if given else []) + list(misconceptions)
+        self.misconceptions = [Misconception(_name(wrong), _sentence(wrong), wrong) for wrong in known]
+        drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
+        self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
+
+    def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
+        verdict = self.judge(candidate)
+        self.finish(verdict)
+        return candidate if verdict.status in ("right", "wrong") else self._solution
+
+    def outcomes(self, candidate: Callable[..., Any]) -> list[judging.Outcome]:
+        """What a candidate gives on every probe."""
+        return [judging.call(self._runnable(candidate), probe) for probe in self.probes]
+
+    def judge(self, candidate: Callable[..., Any]) -> Verdict:
+        """Say what is wrong: an exception, None, the form, a known misconception or a value, the first that applies."""
+        wanted, given = self.outcomes(self._solution), self.outcomes(candidate)
+        if any(isinstance(outcome.error, NotAttempted) for outcome in given):
+            return Verdict("not attempted", self.not_attempted_text())
+        if self.given and self._matches(given, self.given):
+            text = f"{_sentence(self.given)} The lesson goes on with the repaired version."
+            return Verdict("not attempted", text, _name(self.given))
+        problem = self._problem_of_form(candidate, wanted, given)
+        if problem:
+            return problem
+        if not any(judging.difference(want.value, have.value) for want, have in zip(wanted, given, strict=True)):
+            return Verdict("right", "right.")
+        for known in self.misconceptions:
+            if self._matches(given, known.wrong):
+                return Verdict("wrong", f"not yet. {known.sentence}", known.name)
+        return Verdict("wrong", f"not yet. {self._first_difference(wanted, given)}")
+
+    def _matches(self, given: list[judging.Outcome], wrong: Callable[..., Any]) -> bool:
+        """Whether a candidate's outcomes are those of a known wrong version, on all probes."""
+        known = self.outcomes(wrong)
+        return all(
+            want.error is None and have.error is None and not judging.difference(want.value, have.value)
+            for want, have in zip(known, given, strict=True)
+        )
+
+    def _problem_of_form(
+        self, candidate: Callable[..., Any], wanted: list[judging.Outcome], given: list[judging.Outcome]
+    ) -> Verdict | None:
+        pairs = list(zip(self.probes, wanted, given, strict=True))
+        for probe, _, have in pairs:
+            if have.error is not None:
+                raised = f"{type(have.error).__name__}: {have.error}"
+                line = judging.where_raised(have.error, _filename(candidate))
+                return Verdict("error", f"your code raised {raised}{line}\n{self._described(probe)}")
+        for probe, want, have in pairs:
+            if have.value is None and want.value is not None:
+                return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._described(probe)}")
+            problem = judging.form_difference(want.value, have.value)
+            if problem:
+                return Verdict("wrong", f"the form of the answer is not right. {problem}\n{self._described(probe)}")
+        for _, want, have in pairs:
+            if have.changed is not None and want.changed is None:
+                name = self._parameters()[have.changed]
+                return Verdict("wrong", f"your code changes its argument `{name}` in place; work on a copy.")
+        return None
+
+    def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str:
+        for probe, want, have in zip(self.probes, wanted, given, strict=True):
+            difference = judging.difference(want.value, have.value)
+            if difference:
+                return f"{self._described(probe)}: {difference}."
+        return "The answers differ."
+
+    def _described(self, probe: tuple[Any, ...]) -> str:
+        arguments = (f"{name} = {judging.shown(value)}" for name, value in zip(self._parameters(), probe, strict=False))
+        return "For " + ", ".join(arguments)
+
+    def _parameters(self) -> list[str]:
+        function = self._solution.forward if self.kind == "module" else self._solution
+        return [name for name in inspect.signature(function).parameters if name != "self"]
+
+    def _runnable(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
+        """A function from a probe's arguments to an answer: the candidate, or the module built from it."""
+        if self.kind != "module":
+            return candidate
+
+        def run(*arguments: Any) -> Any:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                wanted = self._solution(*self._build)
+                torch.manual_seed(0)
+                built = candidate(*self._build)
+            _copy_weights(wanted, built)
+            return built.double().eval()(*arguments)
+
+        return run
+
+    def solution_source(self) -> str:
+        return textwrap.dedent(inspect.getsource(self._solution))
+
+    def solved_cell(self, source: str) -> str:
+        return replace_definition(source, self.name, self.solution_source())
+
+
+def _copy_weights(solution: torch.nn.Module, built: torch.nn.Module) -> None:
+    """Give a student's module the solution's weights, by name, or in order where only the names differ."""
+    wanted, given = solution.state_dict(), built.state_dict()
+    if [tuple(value.shape) for value in wanted.values()] != [tuple(value.shape) for value in given.values()]:
+        listed = [", ".join(f"{n} {tuple(v.shape)}" for n, v in state.items()) or "none" for state in (wanted, given)]
+        raise ValueError(f"The module's parameters should have the shapes of [{listed[0]}], but are [{listed[1]}].")
+    if wanted.keys() != given.keys():
+        wanted = dict(zip(given, wanted.values(), strict=True))
+    built.load_state_dict(wanted)
+
+
+def _name(wrong: Callable[..., Any]) -> str:
+    return wrong.__name__.lstrip("_")
+
+
+def _sentence(wrong: Callable[..., Any]) -> str:
+    return " ".join((inspect.getdoc(wrong) or "").split())
+
+
+def _filename(candidate: Callable[..., Any]) -> str:
+    """The file or cell that a function, or a class's method, was written in."""
+    function = candidate if inspect.isfunction(candidate) else getattr(candidate, "forward", None)
+    return function.__code__.co_filename if inspect.isfunction(function) else ""
+
+
+def tasks(lesson: int) -> list[Task]:
+    """The exercises of a lesson, in the order in which its module defines them.
+
+    Raises: ValueError where there is no such lesson.
+    """
+    name = f"course_utils.exercises.lesson_{lesson:02d}"
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ValueError(f"There is no lesson {lesson} with exercises.") from error
+    return [value for value in vars(module).values() if isinstance(value, Task)]
+
+
+def progress() -> None:
+    """Show what has been solved, lesson by lesson; kept on this computer only."""
+    from course_utils.lessons import LESSONS
+
+    kept = read_progress()
+    marks = {"right": "✓", "done": "✓", "wrong": "…", "error": "…"}
+    lines = ["What you have solved (kept on this computer only):"]
+    for number, lesson in LESSONS.items():
+        found = tasks(number)
+        solved = sum(kept.get(task.name) in ("right", "done") for task in found)
+        lines.append(f"{number:02d} {lesson.title}: {solved} of {len(found)}")
+        lines += [f"    {marks.get(kept.get(task.name, ''), '·')} {task.name}" for task in found]
+    show_message("\n".join(lines))

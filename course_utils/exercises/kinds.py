@@ -1,0 +1,201 @@
+"""The exercises that ask for no code: a number or a choice, a prediction, and a rubric that the student ticks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from course_utils.exercises import judging
+from course_utils.exercises.record import read_progress, record
+from course_utils.exercises.stubs import replace_placeholders
+from course_utils.exercises.task import Misconception, Task, Verdict
+from course_utils.messages import show_message
+
+
+class Answer(Task):
+    """A number, a choice, or a table of choices, checked against `solution`.
+
+    - `solution`: a number; one of `options`; or a dictionary of them, item by item.
+    - `misconceptions`: (name, wrong value, sentence); for a dictionary the wrong value is a pair (item, choice).
+    - `explanation`: what is said after the right answer.
+    - `tolerance`: relative, for numbers; say in the question to how many digits an answer is wanted.
+    """
+
+    kind = "answer"
+
+    def __init__(
+        self,
+        name: str,
+        question: str,
+        solution: Any,
+        misconceptions: Sequence[tuple[str, Any, str]],
+        hints: Sequence[str],
+        *,
+        explanation: str = "",
+        options: Sequence[str] | None = None,
+        tolerance: float = 1e-3,
+        difficulty: int = 1,
+        minutes: int = 3,
+    ) -> None:
+        super().__init__(name, question, hints, difficulty=difficulty, minutes=minutes)
+        self._solution, self.explanation, self.options, self.tolerance = solution, explanation, options, tolerance
+        self.misconceptions = [Misconception(known, sentence, wrong) for known, wrong, sentence in misconceptions]
+
+    def answer(self, given: Any) -> Any:
+        """Check an answer and give it back; `...` stands for no answer yet and gives the solution's value."""
+        verdict = self.judge(given)
+        self.finish(verdict)
+        if isinstance(self._solution, dict) and isinstance(given, dict):
+            return {key: wanted if given.get(key, ...) is ... else given[key] for key, wanted in self._solution.items()}
+        return self._solution if given is ... or verdict.status == "error" else given
+
+    def judge(self, given: Any) -> Verdict:
+        """Say what is wrong with an answer: its form, a known misconception, or that it is not the one."""
+        if isinstance(self._solution, dict):
+            return self._judge_table(given)
+        if given is ...:
+            return Verdict("not attempted", self.not_attempted_text())
+        problem = self._problem(given)
+        if problem:
+            return Verdict("error", problem)
+        if self._same(given, self._solution):
+            return Verdict("right", f"right. {self.explanation}".rstrip())
+        for known in self.misconceptions:
+            if self._same(given, known.wrong):
+                return Verdict("wrong", f"not yet. {known.sentence}", known.name)
+        return Verdict("wrong", "not yet. Work it through once more, on paper if it helps.")
+
+    def _judge_table(self, given: Any) -> Verdict:
+        if not isinstance(given, dict) or set(given) != set(self._solution):
+            return Verdict("error", f"answer with a dictionary of these keys: {', '.join(self._solution)}.")
+        answered = {item: choice for item, choice in given.items() if choice is not ...}
+        if not answered:
+            return Verdict("not attempted", self.not_attempted_text())
+        for item, choice in answered.items():
+            problem = self._problem(choice)
+            if problem:
+                return Verdict("error", f"{item}: {problem}")
+        wrong = [item for item, choice in answered.items() if not self._same(choice, self._solution[item])]
+        for known in self.misconceptions:
+            item, choice = known.wrong
+            if item in wrong and self._same(answered[item], choice):
+                return Verdict("wrong", f"not yet. {item}: {known.sentence}", known.name)
+        if wrong:
+            return Verdict("wrong", f"not yet. Look again at: {', '.join(wrong)}.")
+        if len(answered) < len(given):
+            return Verdict("wrong", f"{len(answered)} of {len(given)} answered, all of them right so far.")
+        return Verdict("right", f"right. {self.explanation}".rstrip())
+
+    def _problem(self, given: Any) -> str | None:
+        if self.options is not None:
+            return (
+                None
+                if given in self.options
+                else f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
+            )
+        form = judging.form_difference(float(0), given)
+        return None if form is None else f"answer with one number, such as 0.25; got {given!r}."
+
+    def _same(self, given: Any, wanted: Any) -> bool:
+        if self.options is not None:
+            return given == wanted
+        return abs(float(given) - float(wanted)) <= self.tolerance * max(abs(float(wanted)), 1e-12)
+
+    def solution_source(self) -> str:
+        return f"{self._solution!r}\n{self.explanation}".rstrip()
+
+    def solved_cell(self, source: str) -> str:
+        return replace_placeholders(source, self.name, self._solution)
+
+
+class Prediction(Task):
+    """A number written down before it is measured; never judged, because a wrong guess is the point of it.
+
+    `digits`: how many decimals are shown; `explanation`: why the measured number is what it is.
+    """
+
+    kind = "prediction"
+
+    def __init__(
+        self,
+        name: str,
+        question: str,
+        hints: Sequence[str],
+        *,
+        explanation: str,
+        digits: int = 2,
+        difficulty: int = 1,
+        minutes: int = 2,
+    ) -> None:
+        super().__init__(name, question, hints, difficulty=difficulty, minutes=minutes)
+        self.explanation, self.digits = explanation, digits
+        self._predicted: float | None = None
+
+    def predict(self, guess: Any) -> None:
+        """Write a guess down; `...` for none yet."""
+        if guess is ...:
+            self._predicted = None
+            text = "no prediction yet: replace `...` by a number before you go on; a wrong guess costs nothing."
+            self.finish(Verdict("not attempted", text))
+            return
+        try:
+            self._predicted = float(guess)
+        except (TypeError, ValueError):
+            self.finish(Verdict("error", f"predict one number, such as 0.25; got {guess!r}."))
+            return
+        self.finish(Verdict("done", f"you predict {self._predicted:.{self.digits}f}."))
+
+    def reveal(self, measured: Any) -> None:
+        """Show the measured number beside the guess, and say why."""
+        value = f"{float(measured):.{self.digits}f}"
+        guess = "" if self._predicted is None else f"You predicted {self._predicted:.{self.digits}f}. "
+        show_message(f"{self.name}: {guess}Measured: {value}. {self.explanation}")
+
+    def solution_source(self) -> str:
+        return self.explanation
+
+
+class Rubric(Task):
+    """An open question, yes/no questions on the answer that the student ticks, and a model answer."""
+
+    kind = "rubric"
+
+    def __init__(
+        self,
+        name: str,
+        question: str,
+        criteria: Sequence[str],
+        model_answer: str,
+        hints: Sequence[str] = (),
+        *,
+        difficulty: int = 2,
+        minutes: int = 10,
+    ) -> None:
+        super().__init__(name, question, hints, difficulty=difficulty, minutes=minutes)
+        self.criteria, self.model_answer = tuple(criteria), model_answer
+
+    def rubric(self) -> None:
+        """Show the questions as boxes to tick; when all are ticked the exercise is done."""
+        from IPython.display import display
+        from ipywidgets import HTML, Checkbox, Layout, VBox
+
+        ticked = read_progress().get(self.name) == "done"
+        boxes = [
+            Checkbox(ticked, description=text, indent=False, layout=Layout(width="100%")) for text in self.criteria
+        ]
+        state = HTML()
+
+        def count(_change: object = None) -> None:
+            number = sum(box.value for box in boxes)
+            state.value = f"{number} of {len(boxes)} ticked."
+            if number == len(boxes):
+                record(self.name, "done")
+
+        for box in boxes:
+            box.observe(count, "value")
+        count()
+        if not ticked:
+            record(self.name, "not attempted")
+        print(f"{self.name}: tick what is true of your answer; exercise.{self.name}.solution() shows one.")
+        display(VBox([*boxes, state]))
+
+    def solution_source(self) -> str:
+        return self.model_answer

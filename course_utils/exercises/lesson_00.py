@@ -1,0 +1,292 @@
+"""The exercises of lesson 00: tasks and data."""
+
+import torch
+from torch import Tensor
+
+from course_utils.exercises import Exercise
+from course_utils.exercises.kinds import Answer, Prediction
+
+warm_up = Answer(
+    "warm_up",
+    "What do these four lines of PyTorch give? Answer each with a number.",
+    {
+        "torch.ones(2, 3, 4).sum(1).numel()": 8,
+        "(torch.zeros(5, 1) + torch.zeros(7)).shape[1]": 7,
+        "torch.arange(6).reshape(2, 3)[1, 0]": 3,
+        "the gradient of x ** 3 at x = 2": 12,
+    },
+    [
+        (
+            "sum_keeps_the_axis",
+            ("torch.ones(2, 3, 4).sum(1).numel()", 24),
+            "`sum(1)` removes the axis that it sums over: what is left has the shape (2, 4).",
+        ),
+        (
+            "sum_over_the_first_axis",
+            ("torch.ones(2, 3, 4).sum(1).numel()", 12),
+            "axes are counted from 0, so that `sum(1)` sums over the axis of size 3 and leaves (2, 4).",
+        ),
+        (
+            "no_broadcasting",
+            ("(torch.zeros(5, 1) + torch.zeros(7)).shape[1]", 1),
+            "an axis of size 1 is repeated until it fits: (5, 1) and (7,) give (5, 7).",
+        ),
+        (
+            "column_first",
+            ("torch.arange(6).reshape(2, 3)[1, 0]", 1),
+            "the first index is the row, the second the column: row 1, column 0.",
+        ),
+        (
+            "value_for_gradient",
+            ("the gradient of x ** 3 at x = 2", 8),
+            "8 is the value of x ** 3; its gradient is 3 x ** 2.",
+        ),
+    ],
+    ["Write the shape down after each step.", "Run the line in a cell of your own: that is what a notebook is for."],
+    explanation="This is all the PyTorch that the first lessons presume.",
+    minutes=5,
+)
+
+person_in_box = Prediction(
+    "person_in_box",
+    "Which share of the pixels in a person's bounding box belongs to the person?",
+    ["Think of somebody with the legs apart: what do you see between them?"],
+    explanation=(
+        "The rest of the box is road, wall, sky or somebody else: a planner that may not drive where a box is "
+        "gives up that much free space."
+    ),
+)
+
+
+def encode_panoptic(labels: Tensor, instances: Tensor) -> Tensor:
+    """Pack class and instance into one map of ids, 1000 · class + instance, with 255000 on void: (H, W) int64."""
+    ids = labels * 1000 + instances
+    ids[labels == 255] = 255_000
+    return ids
+
+
+def _instance_first(labels: Tensor, instances: Tensor) -> Tensor:
+    """The class belongs in front: 1000 · class + instance. Yours has the instance there, so that `ids // 1000` is
+    no class."""
+    return torch.where(labels == 255, 255_000, instances * 1000 + labels)
+
+
+def _sum(labels: Tensor, instances: Tensor) -> Tensor:
+    """You add class and instance, and the sum does not tell them apart: class 5 with instance 2 and class 6 with
+    instance 1 are both 7."""
+    return torch.where(labels == 255, 255_000, labels + instances)
+
+
+def _hundred(labels: Tensor, instances: Tensor) -> Tensor:
+    """With a factor of 100 the hundredth instance of a class runs into the next class; the convention is 1000."""
+    return torch.where(labels == 255, 255_000, labels * 100 + instances)
+
+
+def _void_keeps_instance(labels: Tensor, instances: Tensor) -> Tensor:
+    """Void pixels kept an instance: the border of an object is labelled void here, but still carries its id. Set
+    all void pixels to 255000."""
+    return labels * 1000 + instances
+
+
+def _void_as_zero(labels: Tensor, instances: Tensor) -> Tensor:
+    """You set void to 0, which is also the id of class 0 without an instance: nobody can tell the two apart later."""
+    return torch.where(labels == 255, 0, labels * 1000 + instances)
+
+
+def _void_as_label(labels: Tensor, instances: Tensor) -> Tensor:
+    """You left void at 255, which is the id of class 0, instance 255; void becomes 255000, as the formula has it."""
+    return torch.where(labels == 255, 255, labels * 1000 + instances)
+
+
+def _draw_maps(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    labels = torch.randint(0, 8, (5, 7), generator=generator)
+    instances = torch.where(labels > 4, torch.randint(1, 300, (5, 7), generator=generator), 0)
+    labels[torch.rand(5, 7, generator=generator) < 0.2] = 255
+    labels[0, 0], instances[0, 0] = 255, 2
+    return labels, instances
+
+
+encode_panoptic = Exercise(
+    "encode_panoptic",
+    encode_panoptic,
+    [
+        (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
+        (torch.tensor([[7], [255], [0]]), torch.tensor([[0], [0], [0]])),
+    ],
+    [_instance_first, _sum, _hundred, _void_keeps_instance, _void_as_zero, _void_as_label],
+    [
+        "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
+        "`labels * 1000 + instances` makes a new tensor, which you may then change in place.",
+        "`ids[labels == 255] = ...` sets all void pixels at once.",
+    ],
+    draw=_draw_maps,
+    difficulty=2,
+    minutes=10,
+)
+
+name_the_task = Answer(
+    "name_the_task",
+    "Which task does each application need: 'semantic', 'instance' or 'panoptic'?",
+    {
+        "the share of a satellite image that is forest": "semantic",
+        "which way is free in front of a robot lawn mower": "semantic",
+        "replacing the sky of a photograph": "semantic",
+        "which pixels of a scan show the liver": "semantic",
+        "counting cells in a dish, many of them touching": "instance",
+        "the size of every apple on a tree": "instance",
+        "cutting each player out of a picture of a match": "instance",
+        "all that a self-driving car sees: each car and person, road, kerb, sky": "panoptic",
+        "a robot that takes cups, one by one, from a table top that it must find too": "panoptic",
+        "a map of a town without a gap: every building by itself, and roads and water": "panoptic",
+    },
+    [
+        (
+            "touching_objects_in_a_semantic_map",
+            ("counting cells in a dish, many of them touching", "semantic"),
+            "touching cells of one class are one region in a semantic map, and a region cannot be counted.",
+        ),
+        (
+            "sizes_from_a_semantic_map",
+            ("the size of every apple on a tree", "semantic"),
+            "apples that touch would be measured as one: each needs a mask of its own.",
+        ),
+        (
+            "one_organ_as_instances",
+            ("which pixels of a scan show the liver", "instance"),
+            "there is one liver and nothing to tell apart; a class for each pixel is all that is asked.",
+        ),
+        (
+            "stuff_as_instances",
+            ("the share of a satellite image that is forest", "instance"),
+            "forest is stuff: it has an area, but no number. Nobody asks for one tree.",
+        ),
+        (
+            "sky_as_instance",
+            ("replacing the sky of a photograph", "instance"),
+            "sky is stuff: there is one kind of it and no second one to be told from it.",
+        ),
+        (
+            "things_without_their_surroundings",
+            ("all that a self-driving car sees: each car and person, road, kerb, sky", "instance"),
+            "an instance segmentation has the cars and persons but neither road nor kerb, which the car must see too.",
+        ),
+        (
+            "driving_on_classes_alone",
+            ("all that a self-driving car sees: each car and person, road, kerb, sky", "semantic"),
+            "two persons side by side are one region in a semantic map, but they will walk in two directions.",
+        ),
+        (
+            "every_pixel_but_nothing_counted",
+            ("cutting each player out of a picture of a match", "panoptic"),
+            "nobody asks for grass and stands: the players' masks are enough.",
+        ),
+    ],
+    [
+        "Ask two questions: must objects of one class be told apart? Must every pixel get a class?",
+        "Told apart only: instance. Every pixel only: semantic. Both: panoptic.",
+    ],
+    options=("semantic", "instance", "panoptic"),
+    explanation="Told apart or not, every pixel or not: these two questions decide.",
+    minutes=8,
+)
+
+class_counts = Answer(
+    "class_counts",
+    "How many classes does the benchmark score, and so how many channels K do your logits have?",
+    {"PASCAL VOC 2012": 21, "Cityscapes": 19, "COCO-Stuff": 171},
+    [
+        (
+            "background_forgotten",
+            ("PASCAL VOC 2012", 20),
+            "20 is the number of object classes; background is predicted and scored as well.",
+        ),
+        (
+            "annotated_not_evaluated",
+            ("Cityscapes", 30),
+            "30 classes were annotated; the benchmark scores 19 of them and treats the rest as void.",
+        ),
+        (
+            "stuff_only",
+            ("COCO-Stuff", 91),
+            "91 is the number of stuff classes alone; the 80 things are in the same map.",
+        ),
+        (
+            "unlabelled_counted",
+            ("COCO-Stuff", 172),
+            "172 counts 'unlabelled', which is void: it is neither predicted nor scored.",
+        ),
+        (
+            "things_only",
+            ("COCO-Stuff", 80),
+            "80 is the number of things alone; the 91 stuff classes are in the same map.",
+        ),
+    ],
+    ["The table has two columns of class counts: which of them is about the score?", "Is background scored? Is void?"],
+    explanation="Annotated, evaluated, with or without background: three numbers for one data set.",
+    minutes=5,
+)
+
+
+def decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
+    """Turn a truth painted in colours, (H, W, 3), into labels (H, W): the row of the palette (K, 3), or 255 for void."""
+    labels = torch.full(picture.shape[:2], 255)
+    for label, colour in enumerate(palette):
+        labels[(picture == colour).all(dim=-1)] = label
+    return labels
+
+
+def _given_decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
+    """This is still the version given: a colour that is not in the palette, such as the colour of void, becomes class 0,
+    and the network is taught that object borders are class 0."""
+    labels = torch.zeros(picture.shape[:2], dtype=torch.int64)
+    for label, colour in enumerate(palette):
+        labels[(picture == colour).all(dim=-1)] = label
+    return labels
+
+
+def _any_channel(picture: Tensor, palette: Tensor) -> Tensor:
+    """You accept a pixel that has one of the three channels right; all three must agree."""
+    labels = torch.full(picture.shape[:2], 255)
+    for label, colour in enumerate(palette):
+        labels[(picture == colour).any(dim=-1)] = label
+    return labels
+
+
+def _nearest_colour(picture: Tensor, palette: Tensor) -> Tensor:
+    """You take the nearest colour of the palette, so that void becomes some class too; only equal colours count."""
+    distance = (picture[:, :, None].double() - palette.double()).square().sum(-1)
+    return distance.argmin(-1)
+
+
+def _zero_means_void(picture: Tensor, palette: Tensor) -> Tensor:
+    """You turned all of class 0 into void as well: begin with 255 everywhere, so that 0 is only where its colour is."""
+    labels = _given_decode_colours(picture, palette)
+    return torch.where(labels == 0, 255, labels)
+
+
+def _draw_painted(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    palette = torch.tensor([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]])
+    painted = torch.cat([palette, torch.tensor([[224, 224, 192], [128, 64, 0]])])
+    return painted[torch.randint(0, 6, (4, 5), generator=generator)], palette
+
+
+decode_colours = Exercise(
+    "decode_colours",
+    decode_colours,
+    [
+        (
+            torch.tensor([[[0, 0, 0], [224, 224, 192], [128, 0, 0]], [[128, 0, 0], [0, 0, 0], [224, 224, 192]]]),
+            torch.tensor([[0, 0, 0], [128, 0, 0]]),
+        ),
+        (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
+    ],
+    [_any_channel, _nearest_colour, _zero_means_void],
+    [
+        "Which label does a pixel get whose colour is not in the palette at all?",
+        "Look at the line that makes `labels`: what is in it before the loop begins?",
+    ],
+    draw=_draw_painted,
+    given=_given_decode_colours,
+    difficulty=2,
+    minutes=8,
+)

@@ -1,0 +1,275 @@
+"""The exercises of lesson 01: metrics."""
+
+import torch
+from torch import Tensor
+
+from course_utils.exercises import Exercise
+from course_utils.exercises.kinds import Answer, Prediction, Rubric
+from course_utils.metrics import semantic
+
+
+def confusion_matrix(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Count the pixels of true class a that are predicted as b, void (255) left out: (K, K) int64, rows truth."""
+    valid = target != 255
+    pairs = target[valid] * num_classes + prediction[valid]
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _rows_are_predictions(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Your matrix is the transpose: rows are the truth, columns the prediction. Sums over it swap precision and recall."""
+    valid = target != 255
+    pairs = prediction[valid] * num_classes + target[valid]
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _void_is_class_zero(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """You count void pixels as class 0; they have no truth, and belong into no cell of the matrix."""
+    pairs = target.where(target != 255, 0) * num_classes + prediction
+    return torch.bincount(pairs.flatten(), minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _only_right_pixels(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Only the diagonal is filled: you count the pixels that are right, and leave out where the wrong ones went."""
+    return torch.diag(semantic.confusion_matrix(prediction, target, num_classes).diag())
+
+
+def _draw_label_maps(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+    prediction = torch.randint(0, 4, (2, 5, 7), generator=generator)
+    target = torch.randint(0, 4, (2, 5, 7), generator=generator)
+    return prediction, target.where(torch.rand(2, 5, 7, generator=generator) > 0.15, 255), 5
+
+
+confusion_matrix = Exercise(
+    "confusion_matrix",
+    confusion_matrix,
+    [
+        (torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2),
+        (torch.tensor([[2, 0], [1, 2], [0, 0]]), torch.tensor([[2, 1], [1, 0], [255, 0]]), 4),
+    ],
+    [_rows_are_predictions, _void_is_class_zero, _only_right_pixels],
+    [
+        "`valid = target != 255` is the mask of the pixels that count; index both maps with it.",
+        "A pixel of true class a that is predicted as b is the pair (a, b). Number the pairs: a * K + b.",
+        "`torch.bincount(numbers, minlength=K * K)` counts them; a reshape makes the matrix.",
+    ],
+    reference=semantic.confusion_matrix,
+    draw=_draw_label_maps,
+    difficulty=2,
+    minutes=12,
+)
+
+
+def per_class_iou(matrix: Tensor) -> Tensor:
+    """IoU of each class from a confusion matrix (K, K) with the truth in its rows: (K,), NaN where the union is empty."""
+    intersection = matrix.diag()
+    union = matrix.sum(dim=0) + matrix.sum(dim=1) - intersection
+    return intersection / union
+
+
+def _dice(matrix: Tensor) -> Tensor:
+    """This is Dice: twice the intersection over the two sizes. IoU has the intersection once, over the union."""
+    return 2 * matrix.diag() / (matrix.sum(dim=0) + matrix.sum(dim=1))
+
+
+def _intersection_counted_twice(matrix: Tensor) -> Tensor:
+    """Row sum plus column sum counts the true positives twice, so that even a perfect prediction gets 0.5. Take them off
+    once."""
+    return matrix.diag() / (matrix.sum(dim=0) + matrix.sum(dim=1))
+
+
+def _recall(matrix: Tensor) -> Tensor:
+    """This is recall: you divide by the true pixels of the class alone, and the false positives go unpunished."""
+    return matrix.diag() / matrix.sum(dim=1)
+
+
+def _precision(matrix: Tensor) -> Tensor:
+    """This is precision: you divide by the predicted pixels of the class alone, and the missed ones go unpunished."""
+    return matrix.diag() / matrix.sum(dim=0)
+
+
+def _absent_is_zero(matrix: Tensor) -> Tensor:
+    """A class that is neither in the truth nor predicted got 0, as if it had been missed. It has no IoU: 0 / 0 is NaN."""
+    return per_class_iou.reference(matrix).nan_to_num(0.0)
+
+
+def _absent_is_one(matrix: Tensor) -> Tensor:
+    """A class that is neither in the truth nor predicted got 1 as a present; it has no IoU: 0 / 0 is NaN."""
+    return per_class_iou.reference(matrix).nan_to_num(1.0)
+
+
+def _draw_matrix(generator: torch.Generator) -> tuple[Tensor]:
+    matrix = torch.randint(1, 90, (4, 4), generator=generator)
+    matrix[2], matrix[:, 2] = 0, 0
+    return (matrix,)
+
+
+per_class_iou = Exercise(
+    "per_class_iou",
+    per_class_iou,
+    [(torch.tensor([[13, 1], [2, 5]]),), (torch.tensor([[7, 2, 0], [1, 3, 0], [0, 0, 0]]),)],
+    [_dice, _intersection_counted_twice, _recall, _precision, _absent_is_zero, _absent_is_one],
+    [
+        "Which pixels are in the intersection of truth and prediction of class k? Where do they stand in the matrix?",
+        "The row of class k has all its true pixels, the column all its predicted ones.",
+        "Union = row sum + column sum - what is in both. PyTorch gives NaN for 0 / 0 by itself.",
+    ],
+    reference=lambda matrix: semantic.scores(matrix).iou,
+    draw=_draw_matrix,
+    difficulty=1,
+    minutes=8,
+)
+
+lazy_road = Answer(
+    "lazy_road",
+    "19 classes, 35 % of all pixels are road, the network says road everywhere. Its mean IoU, to three digits?",
+    0.35 / 19,
+    [
+        ("zero", 0.0, "Small, but not 0: road is found everywhere it is, so that its IoU is not 0."),
+        ("accuracy", 0.35, "0.35 is the IoU of road, and the accuracy. The mean runs over all 19 classes."),
+        (
+            "perfect_road",
+            1 / 19,
+            "You gave road an IoU of 1. All of road is found, but the other 65 % are false positives of it.",
+        ),
+        ("per_cent", 35 / 19, "Right as per cent; answer with a fraction, between 0 and 1."),
+        ("eighteen_classes", 0.35 / 18, "Road is one of the 19: the mean divides by 19, not by the 18 others."),
+    ],
+    ["What is the IoU of road? TP are 35 % of the pixels, FP the other 65 %.", "18 classes have an IoU of 0."],
+    explanation="0.35 / 19 = 0.0184, where pixel accuracy says 35 %.",
+    tolerance=5e-3,
+    minutes=4,
+)
+
+micro_f1 = Answer(
+    "micro_f1",
+    "Example A has two classes. Add up TP, FP and FN over both, and only then compute F1: the micro-F1, to four digits?",
+    14 / 16,
+    [
+        (
+            "support_weighted_and_rounded",
+            0.8745,
+            "This number is in print, but it is the F1 of the two classes weighted by their sizes, with one of them rounded "
+            "down. Adding up first gives another.",
+        ),
+        ("macro", 5 / 7, "This is macro-F1: F1 per class, then the mean. Micro adds up the counts first."),
+        ("one_class", 0.5, "This is the F1 of class A alone."),
+        ("true_negatives", 27 / 28, "True negatives are not in F1, not even when all classes are added up."),
+    ],
+    [
+        "TP over both classes: 1 + 13. Where does a wrong pixel count?",
+        "A wrong pixel is a false positive of one class and a false negative of the other: FP = FN = 2 over both.",
+    ],
+    explanation="14 / 16: a wrong pixel is one FP and one FN, so that micro-F1 is pixel accuracy under another name.",
+    tolerance=1e-4,
+    difficulty=2,
+    minutes=6,
+)
+
+
+def data_set_iou(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """Mean IoU of a whole data set, given in batches of (prediction, target)."""
+    matrix = sum(semantic.confusion_matrix(prediction, target, num_classes) for prediction, target in batches)
+    return float(semantic.scores(matrix).mean_iou)
+
+
+def _given_data_set_iou(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """This is still the version given: the mean of the batches' mean IoUs. It depends on how the images were put into
+    batches."""
+    means = [
+        semantic.scores(semantic.confusion_matrix(prediction, target, num_classes)).mean_iou
+        for prediction, target in batches
+    ]
+    return float(sum(means) / len(means))
+
+
+def _weighted_by_pixels(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """You weigh the batches' mean IoUs by their pixels. That is still a mean of ratios: a class that is rare in one
+    batch and common in another is not put right by it."""
+    sizes = [int((target != 255).sum()) for _, target in batches]
+    means = [float(semantic.scores(semantic.confusion_matrix(p, t, num_classes)).mean_iou) for p, t in batches]
+    return sum(m * n for m, n in zip(means, sizes, strict=True)) / sum(sizes)
+
+
+def _mean_per_class(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """You average each class's IoU over the batches in which it occurs. An IoU over few pixels then weighs as much as one
+    over many; add up the counts instead."""
+    ious = [semantic.scores(semantic.confusion_matrix(p, t, num_classes)).iou for p, t in batches]
+    return float(torch.stack(ious).nanmean(dim=0).nanmean())
+
+
+def _accuracy(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """This is the pixel accuracy of the whole set; mean IoU is the mean of the classes' intersections over unions."""
+    matrix = sum(semantic.confusion_matrix(prediction, target, num_classes) for prediction, target in batches)
+    return float(semantic.scores(matrix).pixel_accuracy)
+
+
+def _draw_batches(generator: torch.Generator) -> tuple[list[tuple[Tensor, Tensor]], int]:
+    batches = []
+    for height in (3, 5):
+        target = torch.randint(0, 3, (2, height, 4), generator=generator)
+        wrong = torch.rand(target.shape, generator=generator) < 0.3
+        batches.append((torch.where(wrong, torch.randint(0, 2, target.shape, generator=generator), target), target))
+    return batches, 3
+
+
+data_set_iou = Exercise(
+    "data_set_iou",
+    data_set_iou,
+    [
+        (
+            [
+                (torch.tensor([[0, 0, 0, 1]]), torch.tensor([[0, 0, 0, 1]])),
+                (torch.tensor([[0, 0, 1, 1, 1], [1, 2, 0, 1, 1]]), torch.tensor([[0, 1, 1, 1, 1], [1, 2, 2, 1, 0]])),
+            ],
+            3,
+        ),
+    ],
+    [_weighted_by_pixels, _mean_per_class, _accuracy],
+    [
+        "What must be added up over the batches so that the order of the images cannot matter?",
+        "A confusion matrix can be added to another: build one over all batches, and compute the IoU once.",
+    ],
+    draw=_draw_batches,
+    given=_given_data_set_iou,
+    difficulty=2,
+    minutes=8,
+)
+
+diagonal_iou = Prediction(
+    "diagonal_iou",
+    "A diagonal line, 2 pixels wide, is predicted 2 pixels too far to the right. The IoU of the two bounding boxes is 0.94. "
+    "The IoU of the two masks?",
+    ["On how many pixels do both lines stand?"],
+    explanation=(
+        "The lines do not share a pixel. IoU of masks counts pixels, not boxes: that two things share a neighbourhood is "
+        "not enough."
+    ),
+    minutes=2,
+)
+
+sky_share = Prediction(
+    "sky_share",
+    "Think of pictures taken from a car in a German city: which per cent of their labelled pixels is sky?",
+    ["The camera looks at the street, and the street has houses on both sides."],
+    explanation="A quarter is often said. Guesses about class shares are cheap, and so is counting: count.",
+    digits=1,
+    minutes=1,
+)
+
+thin_metric = Rubric(
+    "thin_metric",
+    "Wires, cracks, lane marks, vessels: IoU punishes a shift of one pixel as if all were lost. Design a metric for thin "
+    "structures: say in four sentences what it counts, which tolerance it has and why, and how it could be cheated.",
+    [
+        "It compares positions with a tolerance in pixels (or millimetres), not pixel by pixel.",
+        "It has two sides: what is found but not there, and what is there but not found.",
+        "The tolerance is justified by the application or by how exactly people annotate.",
+        "It does not reward thick predictions: a mask that covers everything scores badly.",
+        "It says what happens when the truth or the prediction is empty.",
+    ],
+    "Thin both masks to their centre lines. Precision is the share of the predicted line within two pixels of the true one, "
+    "recall the share of the true line within two pixels of the predicted one; two pixels is how far two annotators differ. "
+    "The score is the harmonic mean of the two; it is 1 if both are empty and 0 if one is. A thick prediction would profit "
+    "from the tolerance only if it were not thinned first; many short false lines near a true one still go unpunished.",
+    minutes=10,
+)

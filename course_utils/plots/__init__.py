@@ -1,0 +1,60 @@
+"""Figures of the course: one style, and `show`, which gives every figure a text for those who cannot see it.
+
+The drawing functions are in `overlays` (images, labels, comparisons), `curves` and `tables`.
+"""
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Okabe and Ito, "Color Universal Design" (2008): eight colours that colour-blind readers tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
+
+_STYLE = {
+    "figure.dpi": 80,
+    "savefig.dpi": 80,
+    "figure.constrained_layout.use": True,
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.labelsize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+}
+
+
+def apply_style() -> None:
+    """Set the style of all figures of a lesson: text of 12 points and up, colours that everybody tells apart."""
+    matplotlib.rcParams.update(_STYLE)
+
+
+class _Shown:
+    """A figure as Jupyter stores it: its picture, and its alternative text as plain text."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.figure, self.alt = figure, alt
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_png_(self) -> bytes:
+        from io import BytesIO
+
+        buffer = BytesIO()
+        self.figure.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def show(figure: Figure, *, alt: str) -> None:
+    """Display a figure with its alternative text, which says what there is to see in it, and close it.
+
+    Raises: ValueError where `alt` says nothing.
+    """
+    if len(alt.split()) < 4:
+        raise ValueError(f"alt must say in a sentence what there is to see in the figure; got {alt!r}.")
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    display(_Shown(figure, alt))
+    plt.close(figure)

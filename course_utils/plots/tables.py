@@ -1,0 +1,67 @@
+"""Tables: a confusion matrix as a picture with its numbers, and scores as a data frame."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def confusion_table(matrix: Tensor, classes: Sequence[str], *, title: str = "") -> Figure:
+    """A confusion matrix (K, K): each row divided by its sum is the shade, so that rare classes can be read; void is not in it.
+
+    Up to four classes the cells carry the counts, above that the per cent of the row.
+
+    Raises: ValueError where the matrix is not (K, K) for K class names.
+    """
+    number = len(classes)
+    if tuple(matrix.shape) != (number, number):
+        raise ValueError(
+            f"Expected a matrix of shape {(number, number)} for {number} classes, got {tuple(matrix.shape)}."
+        )
+    matrix = matrix.cpu()
+    shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
+    side = 2.2 + 0.72 * number
+    figure, axes = plt.subplots(figsize=(side + 1, side))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row in range(number):
+        for column in range(number):
+            share = float(shares[row, column])
+            text = str(int(matrix[row, column])) if number <= 4 else f"{100 * share:.0f}"
+            axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.55 else "black")
+    axes.set_xticks(range(number), classes, rotation=0 if number <= 4 else 45, ha="center" if number <= 4 else "right")
+    axes.set_yticks(range(number), classes)
+    axes.set(xlabel="prediction", ylabel="truth", title=title)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def score_table(columns: dict[str, Sequence[float]], rows: Sequence[str], *, digits: int = 3) -> "pandas.DataFrame":
+    """Scores as a data frame of texts with `digits` decimals, an en dash for NaN: columns by name, one row a name in `rows`."""
+    import pandas
+
+    def text(value: float) -> str:
+        return "–" if value != value else f"{value:.{digits}f}"
+
+    return pandas.DataFrame({name: [text(float(v)) for v in values] for name, values in columns.items()}, index=rows)
+
+
+def read_leaderboard(name: str) -> "pandas.DataFrame":
+    """A table of published numbers, `data/leaderboards/NAME.csv`, with its source, split and caveat columns.
+
+    Raises: ValueError where there is no such table.
+    """
+    from pathlib import Path
+
+    import pandas
+
+    folder = Path(__file__).resolve().parents[2] / "data" / "leaderboards"
+    file = folder / f"{name}.csv"
+    if not file.exists():
+        names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
+        raise ValueError(f"There is no table {name!r}; the tables are {names}.")
+    return pandas.read_csv(file)

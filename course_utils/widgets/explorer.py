@@ -1,0 +1,97 @@
+"""What all explorers share: a figure function, its sliders, and a strip of settings for pages without a kernel."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure, SubFigure
+
+from course_utils import plots
+
+
+class Slider(NamedTuple):
+    """One control: what it is called on the screen, its range and step, and where it stands at first."""
+
+    label: str
+    low: float
+    high: float
+    step: float
+    value: float
+
+
+class Choice(NamedTuple):
+    """One control with words to choose from; the first is chosen at first."""
+
+    label: str
+    options: tuple[str, ...]
+
+
+class Explorer:
+    """A figure that a reader changes.
+
+    - `draw(figure, **values)` draws on a figure or a part of one, from the values of the controls alone;
+    - `alt(**values)` says in a sentence what there is to see;
+    - `controls` by the names of the values; `settings` are the three or so that `strip` shows side by side.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., None],
+        alt: Callable[..., str],
+        controls: Mapping[str, Slider | Choice],
+        settings: Sequence[Mapping[str, Any]],
+        *,
+        size: tuple[float, float] = (9.0, 3.6),
+    ) -> None:
+        unknown = {name for setting in settings for name in setting} - set(controls)
+        if unknown:
+            raise ValueError(f"Settings name {sorted(unknown)}, but the controls are {sorted(controls)}.")
+        self.draw, self.alt, self.controls, self.settings, self.size = draw, alt, dict(controls), settings, size
+
+    def values(self, **changed: Any) -> dict[str, Any]:
+        """The values of all controls: where they stand at first, but for what is given.
+
+        Raises: ValueError where there is no such control.
+        """
+        unknown = set(changed) - set(self.controls)
+        if unknown:
+            raise ValueError(f"There is no control {sorted(unknown)}; the controls are {sorted(self.controls)}.")
+        first = {name: c.value if isinstance(c, Slider) else c.options[0] for name, c in self.controls.items()}
+        return first | changed
+
+    def figure(self, **changed: Any) -> Figure:
+        """The figure for given values; the others stand where they are at first."""
+        figure = plt.figure(figsize=self.size)
+        self.draw(figure, **self.values(**changed))
+        return figure
+
+    def strip(self) -> None:
+        """Show the figure for each of the settings, one below the other, each under its values."""
+        width, height = self.size
+        figure = plt.figure(figsize=(width, (height + 0.4) * len(self.settings)))
+        parts: Sequence[SubFigure] = figure.subfigures(len(self.settings), 1, squeeze=False)[:, 0]
+        for part, setting in zip(parts, self.settings, strict=True):
+            part.suptitle(", ".join(f"{self.controls[name].label} {value}" for name, value in setting.items()))
+            self.draw(part, **self.values(**setting))
+        plots.show(figure, alt=" ".join(self.alt(**self.values(**setting)) for setting in self.settings))
+
+    def show(self) -> None:
+        """Show the figure with its controls; it is drawn anew when one is let go."""
+        from IPython.display import display
+        from ipywidgets import interactive
+
+        def redraw(**values: Any) -> None:
+            plots.show(self.figure(**values), alt=self.alt(**values))
+
+        display(interactive(redraw, **{name: _control(control) for name, control in self.controls.items()}))
+
+
+def _control(control: Slider | Choice) -> Any:
+    from ipywidgets import Dropdown, FloatSlider, IntSlider, Layout
+
+    look = {"style": {"description_width": "11em"}, "layout": Layout(width="32em")}
+    if isinstance(control, Choice):
+        return Dropdown(options=control.options, description=control.label, **look)
+    kind = IntSlider if all(isinstance(number, int) for number in control[1:]) else FloatSlider
+    low, high, step, value = control[1:]
+    return kind(min=low, max=high, step=step, value=value, description=control.label, continuous_update=False, **look)

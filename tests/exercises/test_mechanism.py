@@ -1,0 +1,303 @@
+"""The exercise mechanism: what a student is told in every state, on small exercises made up here."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from course_utils.exercises import Exercise, NotAttempted, judging, tasks
+from course_utils.exercises.kinds import Answer, Prediction, Rubric
+from course_utils.exercises.record import progress_file, read_progress, record
+
+
+def weighted_sum(values: Tensor, weights: Tensor) -> Tensor:
+    """The sum of values times weights along the last axis."""
+    return (values * weights).sum(-1)
+
+
+def plain_sum(values: Tensor, weights: Tensor) -> Tensor:
+    """You forgot the weights."""
+    return values.sum(-1)
+
+
+@pytest.fixture
+def exercise() -> Exercise:
+    probes = [
+        (
+            torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 7.0]], dtype=torch.float64),
+            torch.tensor([0.5, 0.25, 0.125]).double(),
+        ),
+        (torch.tensor([[2.0, 3.0]], dtype=torch.float64), torch.tensor([0.1, 0.7]).double()),
+    ]
+    return Exercise("weighted_sum", weighted_sum, probes, [plain_sum], ["first", "second"], difficulty=2, minutes=4)
+
+
+def test_untouched_stub_is_not_attempted_and_bound_to_the_solution(exercise: Exercise, capsys) -> None:
+    @exercise
+    def stub(values: Tensor, weights: Tensor) -> Tensor:
+        raise NotAttempted
+
+    assert stub is weighted_sum
+    assert "not attempted yet" in capsys.readouterr().out
+
+
+def test_right_answer_is_bound_and_told_so_every_time(exercise: Exercise, capsys) -> None:
+    def mine(values: Tensor, weights: Tensor) -> Tensor:
+        return values @ weights
+
+    assert exercise(mine) is mine and exercise(mine) is mine
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second == "weighted_sum: right."
+
+
+def test_known_misconception_is_told_by_its_sentence_and_bound(exercise: Exercise) -> None:
+    def mine(values: Tensor, weights: Tensor) -> Tensor:
+        return values[..., 0] + values[..., 1:].sum(-1)
+
+    verdict = exercise.judge(mine)
+    assert (verdict.status, verdict.misconception) == ("wrong", "plain_sum")
+    assert "You forgot the weights." in verdict.text
+    assert exercise(mine) is mine
+
+
+def test_unknown_mistake_is_told_with_the_smallest_probe(exercise: Exercise) -> None:
+    verdict = exercise.judge(lambda values, weights: (values * weights).sum(-1) + 1)
+    assert verdict.status == "wrong" and verdict.misconception == ""
+    assert "values = [[2, 3]]" in verdict.text and "expected [2.3], got [3.3]" in verdict.text
+
+
+def test_exception_names_the_students_line_and_binds_the_solution(exercise: Exercise) -> None:
+    def mine(values: Tensor, weights: Tensor) -> Tensor:
+        missing = values[9]
+        return missing
+
+    verdict = exercise.judge(mine)
+    assert verdict.status == "error"
+    assert "IndexError" in verdict.text and "missing = values[9]" in verdict.text
+    assert exercise(mine) is weighted_sum
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda values, weights: None, "`return` missing"),
+        (lambda values, weights: (values * weights).sum(-1, keepdim=True), "Expected the shape (1,)"),
+        (lambda values, weights: ((values * weights).sum(-1), 1), "Expected one value, but got 2 values"),
+        (lambda values, weights: (values * weights).sum(-1) > 0, "Expected numbers, but got truth values"),
+        (lambda values, weights: values.mul_(weights).sum(-1), "changes its argument `values` in place"),
+        (lambda values, weights: "twelve", "Expected numbers"),
+    ],
+)
+def test_wrong_form_is_told(exercise: Exercise, wrong, told: str) -> None:
+    verdict = exercise.judge(wrong)
+    assert verdict.status == "wrong" and told in verdict.text
+
+
+def test_numpy_list_and_float32_answers_count_but_not_a_coarse_one(exercise: Exercise) -> None:
+    assert exercise.judge(lambda v, w: np.asarray(v) @ np.asarray(w)).status == "right"
+    assert exercise.judge(lambda v, w: (v @ w).tolist()).status == "right"
+    assert exercise.judge(lambda v, w: v.float() @ w.float()).status == "right"
+    assert exercise.judge(lambda v, w: (v @ w) * (1 + 1e-5)).status == "wrong"
+    assert exercise.judge(lambda v, w: (v @ w).float() * (1 + 1e-3)).status == "wrong"
+
+
+def test_integers_are_not_accepted_where_truth_values_are_asked_for() -> None:
+    task = Exercise("positive", lambda x: x > 0, [(torch.tensor([-1.0, 2.0]),)], [], ["?"])
+    assert task.judge(lambda x: (x > 0).long()).status == "wrong"
+    assert task.judge(lambda x: [False, True]).status == "right"
+
+
+def test_nan_is_equal_to_nan_only() -> None:
+    nan, one = torch.tensor([float("nan")]), torch.tensor([1.0])
+    assert judging.difference(nan, nan) is None
+    assert judging.difference(nan, one) and judging.difference(one, nan)
+    assert judging.difference(torch.tensor([float("inf")]), one)
+
+
+class TinyNet(nn.Module):
+    """A linear layer and its ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(channels, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).relu()
+
+
+class ForgottenReLU(nn.Module):
+    """The ReLU is missing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(channels, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+@pytest.fixture
+def module_exercise() -> Exercise:
+    probe = torch.tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0], [7.0, 9.0, -8.0]], dtype=torch.float64)
+    return Exercise("TinyNet", TinyNet, [(probe,), (-probe,)], [ForgottenReLU], ["hint"], build=(3,))
+
+
+def test_module_is_given_the_solutions_weights_whatever_its_layers_are_called(module_exercise: Exercise) -> None:
+    class Mine(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            torch.rand(5)
+            self.other_name = nn.Linear(channels, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(self.other_name(x))
+
+    before = torch.random.get_rng_state()
+    assert module_exercise.kind == "module"
+    assert module_exercise.judge(Mine).status == "right"
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_module_mistakes_are_told(module_exercise: Exercise) -> None:
+    class Wide(ForgottenReLU):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.layer = nn.Linear(channels, 3)
+
+    class Stub(nn.Module):
+        def __init__(self, channels: int) -> None:
+            raise NotAttempted
+
+    assert module_exercise.judge(ForgottenReLU).misconception == "ForgottenReLU"
+    assert "should have the shapes of [layer.weight (2, 3)" in module_exercise.judge(Wide).text
+    assert module_exercise(Stub) is TinyNet
+
+
+def test_spot_the_bug_is_not_attempted_while_it_does_what_the_given_version_does() -> None:
+    def given(x: Tensor) -> Tensor:
+        """This is still the version given: it doubles."""
+        return 2 * x
+
+    task = Exercise("square", lambda x: x * x, [(torch.tensor([3.0, 5.0]),)], [], ["?"], given=given)
+    verdict = task.judge(lambda x: x + x)
+    assert verdict.status == "not attempted" and "still the version given" in verdict.text
+    assert task.misconceptions[0].name == "given"
+    assert task.judge(lambda x: x**2).status == "right"
+    assert task.judge(lambda x: x**3).status == "wrong"
+
+
+def test_number_answers() -> None:
+    task = Answer("share", "How much?", 0.25, [("per_cent", 25, "Divide by 100.")], ["half of a half"], tolerance=1e-3)
+    assert task.answer(...) == 0.25 and task.judge(...).status == "not attempted"
+    assert task.judge(0.25).status == "right" and task.judge(np.float32(0.25)).status == "right"
+    assert task.judge(torch.tensor(0.2501)).status == "right" and task.judge(0.26).status == "wrong"
+    assert task.judge(25).misconception == "per_cent" and task.answer(25) == 25
+    assert task.judge("a quarter").status == "error" and task.answer("a quarter") == 0.25
+
+
+def test_choice_and_table_answers() -> None:
+    choice = Answer("which", "Which?", "b", [("first", "a", "a is the other one.")], [], options=("a", "b"))
+    assert choice.judge("b").status == "right" and choice.judge("c").status == "error"
+    assert choice.judge("a").misconception == "first"
+    table = Answer("table", "?", {"x": 1, "y": 2}, [("swapped", ("x", 2), "x comes first.")], [])
+    assert table.judge({"x": ..., "y": ...}).status == "not attempted"
+    assert table.answer({"x": ..., "y": 7}) == {"x": 1, "y": 7}
+    assert "1 of 2 answered" in table.judge({"x": 1, "y": ...}).text
+    assert table.judge({"x": 2, "y": 2}).misconception == "swapped"
+    assert "Look again at: y" in table.judge({"x": 1, "y": 5}).text
+    assert table.judge({"x": 1}).status == "error" and table.judge([1, 2]).status == "error"
+    assert table.judge({"x": 1, "y": 2}).status == "right"
+
+
+def test_prediction_is_shown_beside_what_was_measured_and_never_judged(capsys) -> None:
+    task = Prediction("guess", "How much?", [], explanation="So it is.")
+    task.predict(...)
+    task.reveal(0.5)
+    task.predict(0.2)
+    task.reveal(torch.tensor(0.5))
+    task.predict("much")
+    out = capsys.readouterr().out
+    assert "guess: Measured: 0.50. So it is." in out
+    assert "You predicted 0.20. Measured: 0.50." in out and "got 'much'" in out
+    assert "right" not in out and "wrong" not in out.replace("a wrong guess costs nothing", "")
+
+
+def test_rubric_is_done_when_all_is_ticked(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    task = Rubric("essay", "Write.", ["It is short.", "It is true."], "A short true text.")
+    task.rubric()
+    first, second, _ = shown[0].children
+    first.value = True
+    assert read_progress().get("essay") != "done"
+    second.value = True
+    assert read_progress()["essay"] == "done"
+
+
+def test_hints_come_one_more_each_time_and_the_solution_is_its_source(exercise: Exercise, capsys) -> None:
+    exercise.hint()
+    assert "first" in (one := capsys.readouterr().out) and "second" not in one
+    exercise.hint()
+    exercise.hint()
+    assert capsys.readouterr().out.count("second") == 2
+    exercise.solution()
+    assert "return (values * weights).sum(-1)" in capsys.readouterr().out
+
+
+def test_solved_cells() -> None:
+    task = Exercise("weighted_sum", weighted_sum, [], [], [])
+    cell = "import torch\n\n@exercise.weighted_sum\ndef weighted_sum(values, weights):\n    raise NotAttempted\n\nprint('on')"
+    solved = task.solved_cell(cell)
+    assert "NotAttempted" not in solved and "@exercise.weighted_sum\ndef weighted_sum(values: Tensor" in solved
+    assert solved.startswith("import torch\n") and solved.endswith("print('on')")
+    answer = Answer("table", "?", {"é": 1, "y": 2}, [], [])
+    assert (
+        answer.solved_cell('t = exercise.table.answer({"é": ..., "y": ...})')
+        == 't = exercise.table.answer({"é": 1, "y": 2})'
+    )
+    number = Answer("n", "?", 0.5, [], [])
+    assert number.solved_cell("x = exercise.n.answer(...)  # here") == "x = exercise.n.answer(0.5)  # here"
+    with pytest.raises(ValueError, match="should define something decorated"):
+        task.solved_cell("x = 1")
+
+
+def test_progress_is_kept_and_only_ever_raised(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
+    assert read_progress() == {}
+    record("a", "wrong")
+    record("a", "right")
+    record("a", "error")
+    record("b", "not attempted")
+    assert read_progress() == {"a": "right"}
+    progress_file().write_text("{broken")
+    assert read_progress() == {}
+    assert list(progress_file().parent.glob("*unreadable*")), "an unreadable file is set aside, not lost"
+
+
+def test_strict_runs_leave_the_progress_file_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    record("a", "right")
+    assert not progress_file().exists() and read_progress() == {}
+
+
+def test_a_report_has_one_line_for_every_answer(tmp_path, monkeypatch, exercise: Exercise) -> None:
+    monkeypatch.setenv("COURSE_REPORT", str(tmp_path / "report.jsonl"))
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    exercise(plain_sum)
+    exercise(weighted_sum)
+    lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert lines == [
+        {"exercise": "weighted_sum", "status": "wrong", "misconception": "plain_sum"},
+        {"exercise": "weighted_sum", "status": "right", "misconception": ""},
+    ]
+
+
+def test_a_lesson_without_exercises_is_refused() -> None:
+    with pytest.raises(ValueError, match="no lesson 99"):
+        tasks(99)
