@@ -3,11 +3,15 @@
 The drawing functions are in `overlays` (images, labels, comparisons), `curves` and `tables`.
 """
 
+from io import BytesIO
+
 import matplotlib
 from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008): eight colours that colour-blind readers tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
+
+_LARGE_PNG = 60_000  # bytes
 
 _STYLE = {
     "figure.dpi": 80,
@@ -38,12 +42,19 @@ class _Shown:
     def __repr__(self) -> str:
         return self.alt
 
-    def _repr_png_(self) -> bytes:
-        from io import BytesIO
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        picture = _saved(self.figure, "png")
+        if len(picture) <= _LARGE_PNG:
+            return {"image/png": picture, "text/plain": self.alt}
+        # A photograph as PNG is ten times the size of the same as JPEG, and a notebook has to stay below a megabyte.
+        return {"image/jpeg": _saved(self.figure, "jpeg"), "text/plain": self.alt}
 
-        buffer = BytesIO()
-        self.figure.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
+
+def _saved(figure: Figure, form: str) -> bytes:
+    options = {"metadata": {"Software": None}} if form == "png" else {"pil_kwargs": {"quality": 88, "subsampling": 0}}
+    buffer = BytesIO()
+    figure.savefig(buffer, format=form, **options)
+    return buffer.getvalue()
 
 
 def show(figure: Figure, *, alt: str) -> None:

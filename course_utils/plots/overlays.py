@@ -104,11 +104,12 @@ def prediction_rows(samples: Sequence[Sample], predictions: Sequence[Tensor], da
         len(samples), 4, figsize=(12, 12 / 4 * height / width * len(samples) + 1), squeeze=False
     )
     for row, sample, prediction in zip(grid, samples, predictions, strict=True):
-        first = row is grid[0]
-        draw(row[0], to_picture(sample.image), "image" if first else "")
-        draw_labels(row[1], sample.labels, data, "truth" if first else "")
-        draw_labels(row[2], prediction, data, "prediction" if first else "")
-        draw_errors(row[3], sample.labels, prediction, "errors in orange" if first else "")
+        draw(row[0], to_picture(sample.image))
+        draw_labels(row[1], sample.labels, data)
+        draw_labels(row[2], prediction, data)
+        draw_errors(row[3], sample.labels, prediction)
+    for axes, title in zip(grid[0], ("image", "truth", "prediction", "errors in orange"), strict=True):
+        axes.set_title(title)
     legend(figure, data)
     return figure
 
@@ -116,9 +117,9 @@ def prediction_rows(samples: Sequence[Sample], predictions: Sequence[Tensor], da
 def picture_row(pictures: dict[str, Any], *, width: float = 12, legend_of: HasClasses | None = None) -> Figure:
     """A figure with one row of pictures, each an array (H, W, 3), an array (H, W) or an image tensor, under its title."""
     height, length = _size(pictures)
-    figure, row = plt.subplots(
-        1, len(pictures), figsize=(width, width / len(pictures) * height / length + 0.9), squeeze=False
-    )
+    below = 0.4 if legend_of is None else 1.1
+    size = (width, width / len(pictures) * height / length + below)
+    figure, row = plt.subplots(1, len(pictures), figsize=size, squeeze=False)
     for axes, (title, picture) in zip(row[0], pictures.items(), strict=True):
         draw(axes, to_picture(picture) if isinstance(picture, Tensor) and picture.ndim == 3 else picture, title)
     if legend_of is not None:

@@ -25,9 +25,9 @@ def confusion_table(matrix: Tensor, classes: Sequence[str], *, title: str = "") 
         )
     matrix = matrix.cpu()
     shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
-    side = 2.2 + 0.72 * number
-    figure, axes = plt.subplots(figsize=(side + 1, side))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    side = 2.4 + 0.72 * number
+    figure, axes = plt.subplots(figsize=(side + 1.6, side))
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     for row in range(number):
         for column in range(number):
             share = float(shares[row, column])

@@ -71,7 +71,7 @@ class Explorer:
         figure = plt.figure(figsize=(width, (height + 0.4) * len(self.settings)))
         parts: Sequence[SubFigure] = figure.subfigures(len(self.settings), 1, squeeze=False)[:, 0]
         for part, setting in zip(parts, self.settings, strict=True):
-            part.suptitle(", ".join(f"{self.controls[name].label} {value}" for name, value in setting.items()))
+            part.suptitle(", ".join(f"{self.controls[name].label}: {value}" for name, value in setting.items()))
             self.draw(part, **self.values(**setting))
         plots.show(figure, alt=" ".join(self.alt(**self.values(**setting)) for setting in self.settings))
 

@@ -48,7 +48,7 @@ def draw(figure: Figure | SubFigure, *, side: int, shift: int) -> None:
         red, green, blue = (int(_COLOURS[name][n : n + 2], 16) / 255 for n in (1, 3, 5))
         picture[place] = torch.tensor([red, green, blue])
         left.plot([], [], "s", color=_COLOURS[name], label=f"{name}: {int(place.sum())} px")
-    left.imshow(picture)
+    left.imshow(picture.numpy())
     left.set(xticks=[], yticks=[])
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02))
     found = measure(side, shift)
@@ -67,7 +67,7 @@ def alt(*, side: int, shift: int) -> str:
 OVERLAP = Explorer(
     draw,
     alt,
-    {"side": Slider("side of the square", 2, 48, 1, 16), "shift": Slider("moved by pixels", 0, 32, 1, 4)},
+    {"side": Slider("side of the square", 2, 48, 1, 16), "shift": Slider("moved by", 0, 32, 1, 4)},
     [{"side": 32, "shift": 4}, {"side": 16, "shift": 4}, {"side": 4, "shift": 4}],
     size=(9.0, 3.4),
 )

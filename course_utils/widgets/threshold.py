@@ -24,7 +24,7 @@ def draw(figure: Figure | SubFigure, *, image: int, threshold: float) -> None:
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1.1, 1))
     draw_picture(left, to_picture(sample.image), "image")
     for name, label, colour in (("cell", 0, plots.COLOURS[4]), ("membrane", 1, plots.COLOURS[3])):
-        middle.hist(grey[sample.labels == label], bins=40, range=(0, 1), color=colour, alpha=0.6, label=name)
+        middle.hist(grey[sample.labels == label].numpy(), bins=40, range=(0, 1), color=colour, alpha=0.6, label=name)
     middle.axvline(threshold, color="black", linewidth=2)
     middle.set(xlabel="grey value", yticks=[], title="the two classes overlap")
     middle.legend()
