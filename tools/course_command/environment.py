@@ -1,0 +1,170 @@
+"""The course's own environment, `.venv`: made, completed and brought up to date, and left alone where it is right.
+
+A stamp inside `.venv` is written when an installation is complete and imports, and removed before one begins: without
+it, an installation was interrupted and is finished now.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from course_command.platforms import this_platform, why_not
+from course_command.progress import run_with_progress
+
+ROOT = Path(__file__).resolve().parents[2]
+STAMP = "course-installed.json"
+SELF_CHECK = (
+    "import course_utils, torch, torchvision, numpy, scipy, pandas, matplotlib.pyplot, ipywidgets, anywidget, nbclient,"
+    " ipykernel, jupyterlab; assert int(torch.ones(2).sum()) == 2"
+)
+# What an installer's output tells about the cause, most certain first, and what to do.
+CAUSES = (
+    (
+        ("no space left", "os error 28", "errno 28", "not enough space", "disk quota exceeded"),
+        "The disk is full: the packages need about 6 GB here and as much for the download; free some, "
+        "then run the same command again.",
+    ),
+    (
+        ("certificate_verify_failed", "invalid peer certificate", "certificate verify failed"),
+        "The connection was not trusted, as behind a company's proxy: set SSL_CERT_FILE to its certificate "
+        "(or ask whoever runs the network), then run the same command again.",
+    ),
+    (
+        (
+            "name resolution",
+            "dns error",
+            "name or service not known",
+            "getaddrinfo failed",
+            "nodename nor servname",
+            "failed to establish a new connection",
+            "error sending request",
+            "network is unreachable",
+            "connection refused",
+            "connection reset",
+            "timed out",
+            "could not connect",
+        ),
+        "The packages could not be fetched: check the network connection (and the proxy, if there is one), then run "
+        "the same command again; it goes on from there.",
+    ),
+    (
+        ("ensurepip", "no module named venv", "no module named pip"),
+        "This Python lacks venv or pip: install them (Debian and Ubuntu: `sudo apt install python3-venv`) or install "
+        "uv, then run the same command again.",
+    ),
+    (
+        ("no matching distribution", "no solution found", "unsatisfiable", "requires a different python"),
+        "A package has no release for this Python and system: install Python 3.12 and run "
+        "`python3.12 course.py` with the same words.",
+    ),
+    (
+        ("permission denied", "access is denied", "errno 13", "os error 13", "read-only file system"),
+        "A file may not be written: close programs that use the .venv folder, move the course to a folder that is "
+        "yours, then run the same command again.",
+    ),
+)
+NO_CAUSE = "Run the same command again; if it fails in the same way, delete the folder .venv and try once more."
+
+
+class CourseError(Exception):
+    """What the user is told, in one sentence or a few lines; nothing else needs to be shown."""
+
+
+def python_of(venv: Path) -> Path:
+    return venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
+
+
+def ensure(extras: Iterable[str] = (), *, root: Path = ROOT) -> Path:
+    """The Python of an environment that holds the package, the pinned versions and these extras; installed if needed.
+
+    Raises: CourseError where it cannot be installed.
+    """
+    venv = root / ".venv"
+    stamp = read_stamp(venv)
+    if stamp.get("fingerprint") == fingerprint(root) and set(extras) <= set(stamp["extras"]):
+        return python_of(venv)
+    install(root, sorted({*extras, *stamp.get("extras", ())}))
+    return python_of(venv)
+
+
+def read_stamp(venv: Path) -> dict:
+    """The stamp of a complete installation; empty where there is none, or no Python to go with it."""
+    try:
+        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) and "extras" in stamp and python_of(venv).exists() else {}
+
+
+def fingerprint(root: Path) -> str:
+    """Hash of all that an installation depends on; the folder is part of it, because the package is linked to it."""
+    digest = hashlib.sha256(str(root).encode())
+    for name in ("pyproject.toml", "constraints.txt", ".venv/pyvenv.cfg"):
+        path = root / name
+        digest.update(path.read_bytes() if path.exists() else b"missing")
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def install(root: Path, extras: list[str]) -> None:
+    """Make or finish the environment and stamp it."""
+    if reason := why_not(this_platform()):
+        raise CourseError(reason)
+    venv = root / ".venv"
+    (venv / STAMP).unlink(missing_ok=True)
+    print("Setting up the course's packages in .venv: minutes the first time, depending on the network.", flush=True)
+    try:
+        if venv.exists() and not starts(python_of(venv)):
+            print("The environment in .venv is incomplete; it is made anew.", flush=True)
+            shutil.rmtree(venv)
+        if not venv.exists():
+            run_or_explain(make_command(venv), "Making .venv", root)
+        for command in install_commands(venv, extras):
+            run_or_explain(command, "Installing", root)
+        run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
+        content = {"fingerprint": fingerprint(root), "extras": extras}
+        (venv / STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CourseError(f"{error}\n\n{advice([str(error)])}") from error
+
+
+def starts(python: Path) -> bool:
+    """Whether an environment's Python runs and is new enough for the course."""
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return python.exists() and subprocess.run([python, "-c", check], capture_output=True).returncode == 0
+
+
+def make_command(venv: Path) -> list[str]:
+    if uv := shutil.which("uv"):
+        return [uv, "venv", "--python", sys.executable, str(venv)]
+    return [sys.executable, "-m", "venv", str(venv)]
+
+
+def install_commands(venv: Path, extras: list[str]) -> list[list[str]]:
+    """What installs the package, linked to this folder, with the tested versions of all that it needs."""
+    python = str(python_of(venv))
+    package = f".[{','.join(extras)}]" if extras else "."
+    what = ["-e", package, "-c", "constraints.txt"]
+    if uv := shutil.which("uv"):
+        return [[uv, "pip", "install", "--python", python, *what]]
+    commands = [[python, "-m", "pip", "install", "--disable-pip-version-check", *what]]
+    if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode != 0:
+        commands.insert(0, [python, "-m", "ensurepip"])  # uv made this environment, and uv is gone
+    return commands
+
+
+def run_or_explain(command: list[str], what: str, root: Path) -> None:
+    code, lines = run_with_progress(command, what, cwd=root)
+    if code != 0:
+        raise CourseError("\n".join([*lines[-15:], "", f"{what} failed. {advice(lines)}"]))
+
+
+def advice(lines: list[str]) -> str:
+    """The sentence that says what to do about an installer's output."""
+    text = "\n".join(lines).lower()
+    return next((sentence for signs, sentence in CAUSES if any(sign in text for sign in signs)), NO_CAUSE)
