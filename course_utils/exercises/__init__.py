@@ -6,10 +6,11 @@ lesson in its module: `from course_utils.exercises import NotAttempted, lesson_0
 
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import torch
 
 from course_utils.exercises import judging
@@ -34,6 +35,7 @@ class Exercise(Task):
     - `misconceptions`: wrong versions, each with the sentence for the student as its docstring.
     - `reference`: the fast form in the package, tested equal to the solution.
     - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
+    - `common_errors`: what to add where the text of an exception contains the key.
     - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
     """
 
@@ -48,6 +50,7 @@ class Exercise(Task):
         reference: Callable[..., Any] | None = None,
         draw: Callable[[torch.Generator], tuple[Any, ...]] | None = None,
         build: tuple[Any, ...] | None = None,
+        common_errors: Mapping[str, str] | None = None,
         given: Callable[..., Any] | None = None,
         difficulty: int = 1,
         minutes: int = 5,
@@ -55,6 +58,7 @@ class Exercise(Task):
         super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
         self.kind = "bug" if given else "function" if build is None else "module"
         self._solution, self.reference, self._build, self.given = solution, reference, build, given
+        self.common_errors = dict(common_errors or {})
         known = ([given] if given else []) + list(misconceptions)
         self.misconceptions = [Misconception(_name(wrong), _sentence(wrong), wrong) for wrong in known]
         drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
@@ -63,7 +67,14 @@ class Exercise(Task):
     def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
         verdict = self.judge(candidate)
         self.finish(verdict)
-        return candidate if verdict.status in ("right", "wrong") else self._solution
+        if verdict.status not in ("right", "wrong"):
+            return self._solution
+        wanted, given = (
+            judging.call(self._runnable(version), self.probes[0]).value for version in (self._solution, candidate)
+        )
+        if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | list):
+            return judging.returning_tensors(candidate)
+        return candidate
 
     def outcomes(self, candidate: Callable[..., Any]) -> list[judging.Outcome]:
         """What a candidate gives on every probe."""
@@ -103,7 +114,8 @@ class Exercise(Task):
             if have.error is not None:
                 raised = f"{type(have.error).__name__}: {have.error}"
                 line = judging.where_raised(have.error, _filename(candidate))
-                return Verdict("error", f"your code raised {raised}{line}\n{self._described(probe)}")
+                advice = [f"\n{text}" for key, text in self.common_errors.items() if key in raised]
+                return Verdict("error", f"your code raised {raised}{line}\n{self._described(probe)}{''.join(advice)}")
         for probe, want, have in pairs:
             if have.value is None and want.value is not None:
                 return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._described(probe)}")

@@ -1,6 +1,7 @@
 """Comparing what a student's code gives with what the solution gives, and saying the difference in a sentence."""
 
 import copy
+import functools
 import linecache
 import traceback
 from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf
     if values.dtype == torch.bool:
         kind = "truth values"
     else:
-        kind = "numbers" if values.is_floating_point() else "integers"
+        kind = "decimal numbers" if values.is_floating_point() else "whole numbers"
     return Leaf(place, kind, values.detach().cpu().to(torch.float64), rounded)
 
 
@@ -82,7 +83,7 @@ def form_difference(expected: Any, actual: Any) -> str | None:
                 return f"Expected {want.kind}{which}, but got {have.kind}."
         elif want.values.shape != have.values.shape:
             return f"Expected the shape {tuple(want.values.shape)}{which}, but got {tuple(have.values.shape)}."
-        elif want.kind != have.kind and not (want.kind == "numbers" and have.kind == "integers"):
+        elif want.kind != have.kind and not (want.kind == "decimal numbers" and have.kind == "whole numbers"):
             return f"Expected {want.kind}{which}, but got {have.kind}."
     return None
 
@@ -123,6 +124,16 @@ def _unequal(want: Leaf, have: Leaf, tolerances: float) -> torch.Tensor:
     return ~(same | both_nan)
 
 
+def returning_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its NumPy array or list turned into the tensor that the lesson goes on with."""
+
+    @functools.wraps(function)
+    def converted(*arguments: Any, **named: Any) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(function(*arguments, **named)))
+
+    return converted
+
+
 def size_of(arguments: Sequence[Any]) -> int:
     """How much there is to read in a probe: its number of elements."""
     return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
@@ -145,7 +156,7 @@ def _nested(values: Any, kind: str) -> str:
         return "[" + ", ".join(_nested(value, kind) for value in values) + "]"
     if kind == "truth values":
         return str(bool(values))
-    return str(int(values)) if kind == "integers" else f"{values:.6g}"
+    return str(int(values)) if kind == "whole numbers" else f"{values:.6g}"
 
 
 def where_raised(error: Exception, filename: str) -> str:

@@ -64,8 +64,12 @@ class Answer(Task):
         return Verdict("wrong", "not yet. Work it through once more, on paper if it helps.")
 
     def _judge_table(self, given: Any) -> Verdict:
-        if not isinstance(given, dict) or set(given) != set(self._solution):
+        if not isinstance(given, dict):
             return Verdict("error", f"answer with a dictionary of these keys: {', '.join(self._solution)}.")
+        odd = [f"{key!r} is missing" for key in self._solution if key not in given]
+        odd += [f"{key!r} is not asked for" for key in given if key not in self._solution]
+        if odd:
+            return Verdict("error", f"the keys are to stay as they were: {'; '.join(odd)}.")
         answered = {item: choice for item, choice in given.items() if choice is not ...}
         if not answered:
             return Verdict("not attempted", self.not_attempted_text())
@@ -74,10 +78,11 @@ class Answer(Task):
             if problem:
                 return Verdict("error", f"{item}: {problem}")
         wrong = [item for item, choice in answered.items() if not self._same(choice, self._solution[item])]
+        others = f" ({len(wrong) - 1} more to look at again.)" if len(wrong) > 1 else ""
         for known in self.misconceptions:
             item, choice = known.wrong
             if item in wrong and self._same(answered[item], choice):
-                return Verdict("wrong", f"not yet. {item}: {known.sentence}", known.name)
+                return Verdict("wrong", f"not yet. {item}: {known.sentence}{others}", known.name)
         if wrong:
             return Verdict("wrong", f"not yet. Look again at: {', '.join(wrong)}.")
         if len(answered) < len(given):
@@ -86,17 +91,15 @@ class Answer(Task):
 
     def _problem(self, given: Any) -> str | None:
         if self.options is not None:
-            return (
-                None
-                if given in self.options
-                else f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
-            )
+            if isinstance(given, str) and given.lower() in self.options:
+                return None
+            return f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
         form = judging.form_difference(float(0), given)
-        return None if form is None else f"answer with one number, such as 0.25; got {given!r}."
+        return None if form is None else f"answer with one number; got {given!r}."
 
     def _same(self, given: Any, wanted: Any) -> bool:
         if self.options is not None:
-            return given == wanted
+            return given.lower() == wanted
         return abs(float(given) - float(wanted)) <= self.tolerance * max(abs(float(wanted)), 1e-12)
 
     def solution_source(self) -> str:
@@ -109,7 +112,8 @@ class Answer(Task):
 class Prediction(Task):
     """A number written down before it is measured; never judged, because a wrong guess is the point of it.
 
-    `digits`: how many decimals are shown; `explanation`: why the measured number is what it is.
+    `limits`: the smallest and the largest number that make sense; `digits`: how many decimals are shown; `explanation`:
+    why the measured number is what it is.
     """
 
     kind = "prediction"
@@ -121,12 +125,13 @@ class Prediction(Task):
         hints: Sequence[str],
         *,
         explanation: str,
+        limits: tuple[float, float] = (0, 1),
         digits: int = 2,
         difficulty: int = 1,
         minutes: int = 2,
     ) -> None:
         super().__init__(name, question, hints, difficulty=difficulty, minutes=minutes)
-        self.explanation, self.digits = explanation, digits
+        self.explanation, self.limits, self.digits = explanation, limits, digits
         self._predicted: float | None = None
 
     def predict(self, guess: Any) -> None:
@@ -136,11 +141,11 @@ class Prediction(Task):
             text = "no prediction yet: replace `...` by a number before you go on; a wrong guess costs nothing."
             self.finish(Verdict("not attempted", text))
             return
-        try:
-            self._predicted = float(guess)
-        except (TypeError, ValueError):
-            self.finish(Verdict("error", f"predict one number, such as 0.25; got {guess!r}."))
+        low, high = self.limits
+        if judging.form_difference(float(0), guess) or not low <= float(guess) <= high:
+            self.finish(Verdict("error", f"predict one number from {low} to {high}; got {guess!r}."))
             return
+        self._predicted = float(guess)
         self.finish(Verdict("done", f"you predict {self._predicted:.{self.digits}f}."))
 
     def reveal(self, measured: Any) -> None:

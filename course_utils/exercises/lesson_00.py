@@ -17,7 +17,7 @@ warm_up = Answer(
     },
     [
         (
-            "sum_keeps_the_axis",
+            "nothing_summed",
             ("torch.ones(2, 3, 4).sum(1).numel()", 24),
             "`sum(1)` removes the axis that it sums over: what is left has the shape (2, 4).",
         ),
@@ -37,6 +37,11 @@ warm_up = Answer(
             "the first index is the row, the second the column: row 1, column 0.",
         ),
         (
+            "broadcasting_reads_the_first_axis",
+            ("(torch.zeros(5, 1) + torch.zeros(7)).shape[1]", 5),
+            "5 is `shape[0]`; the shape is (5, 7), and axes are counted from 0.",
+        ),
+        (
             "value_for_gradient",
             ("the gradient of x ** 3 at x = 2", 8),
             "8 is the value of x ** 3; its gradient is 3 x ** 2.",
@@ -50,10 +55,10 @@ warm_up = Answer(
 person_in_box = Prediction(
     "person_in_box",
     "Which share of the pixels in a person's bounding box belongs to the person?",
-    ["Think of somebody with the legs apart: what do you see between them?"],
+    ["Answer with a fraction, such as 0.9. Think of somebody with the legs apart: what do you see between them?"],
     explanation=(
-        "The rest of the box is road, wall, sky or somebody else: a planner that may not drive where a box is "
-        "gives up that much free space."
+        "What is left is road, wall, sky or somebody else: a planner that keeps clear of whole boxes gives up all the "
+        "road in there for nothing."
     ),
 )
 
@@ -80,6 +85,12 @@ def _sum(labels: Tensor, instances: Tensor) -> Tensor:
 def _hundred(labels: Tensor, instances: Tensor) -> Tensor:
     """With a factor of 100 the hundredth instance of a class runs into the next class; the convention is 1000."""
     return torch.where(labels == 255, 255_000, labels * 100 + instances)
+
+
+def _bare_stuff(labels: Tensor, instances: Tensor) -> Tensor:
+    """You multiply by 1000 only where there is an instance: stuff needs 1000 · class too, so that `ids // 1000` is the
+    class everywhere. (Cityscapes' own files do leave stuff bare.)"""
+    return torch.where(labels == 255, 255_000, torch.where(instances > 0, labels * 1000 + instances, labels))
 
 
 def _void_keeps_instance(labels: Tensor, instances: Tensor) -> Tensor:
@@ -113,7 +124,7 @@ encode_panoptic = Exercise(
         (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
         (torch.tensor([[7], [255], [0]]), torch.tensor([[0], [0], [0]])),
     ],
-    [_instance_first, _sum, _hundred, _void_keeps_instance, _void_as_zero, _void_as_label],
+    [_instance_first, _sum, _hundred, _bare_stuff, _void_keeps_instance, _void_as_zero, _void_as_label],
     [
         "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
         "`labels * 1000 + instances` makes a new tensor, which you may then change in place.",
@@ -136,8 +147,8 @@ name_the_task = Answer(
         "the size of every apple on a tree": "instance",
         "cutting each player out of a picture of a match": "instance",
         "all that a self-driving car sees: each car and person, road, kerb, sky": "panoptic",
-        "a robot that takes cups, one by one, from a table top that it must find too": "panoptic",
-        "a map of a town without a gap: every building by itself, and roads and water": "panoptic",
+        "a robot's view of a kitchen: each cup by itself, table, floor and wall, no pixel left out": "panoptic",
+        "a map of a town, no pixel left out: every building by itself, and roads and water": "panoptic",
     },
     [
         (
@@ -176,6 +187,16 @@ name_the_task = Answer(
             "two persons side by side are one region in a semantic map, but they will walk in two directions.",
         ),
         (
+            "kitchen_without_surroundings",
+            ("a robot's view of a kitchen: each cup by itself, table, floor and wall, no pixel left out", "instance"),
+            "the cups are found, but table, floor and wall are stuff, and an instance segmentation leaves them out.",
+        ),
+        (
+            "map_without_single_buildings",
+            ("a map of a town, no pixel left out: every building by itself, and roads and water", "semantic"),
+            "in a semantic map a terrace of houses is one region, and every building was to be by itself.",
+        ),
+        (
             "every_pixel_but_nothing_counted",
             ("cutting each player out of a picture of a match", "panoptic"),
             "nobody asks for grass and stands: the players' masks are enough.",
@@ -192,7 +213,7 @@ name_the_task = Answer(
 
 class_counts = Answer(
     "class_counts",
-    "How many classes does the benchmark score, and so how many channels K do your logits have?",
+    "How many classes K does the benchmark score?",
     {"PASCAL VOC 2012": 21, "Cityscapes": 19, "COCO-Stuff": 171},
     [
         (
@@ -200,6 +221,7 @@ class_counts = Answer(
             ("PASCAL VOC 2012", 20),
             "20 is the number of object classes; background is predicted and scored as well.",
         ),
+        ("ten", ("PASCAL VOC 2012", 10), "10 is in print, but is no class count of VOC at all: read the table."),
         (
             "annotated_not_evaluated",
             ("Cityscapes", 30),
@@ -244,6 +266,33 @@ def _given_decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
     return labels
 
 
+def _only_the_void_colour_known(picture: Tensor, palette: Tensor) -> Tensor:
+    """You turn one colour into void, the one that you saw here. Any colour that is not in the palette is void: other files
+    have others."""
+    labels = _given_decode_colours(picture, palette)
+    return torch.where((picture == torch.tensor([224, 224, 192])).all(dim=-1), 255, labels)
+
+
+def _erased_by_the_next_class(picture: Tensor, palette: Tensor) -> Tensor:
+    """Each round of your loop sets all other pixels to 255 again, so that only the last class is left."""
+    labels = torch.full(picture.shape[:2], 255)
+    for label, colour in enumerate(palette):
+        labels = torch.where((picture == colour).all(dim=-1), label, 255)
+    return labels
+
+
+def _labels_from_one(picture: Tensor, palette: Tensor) -> Tensor:
+    """Your labels begin at 1; the first row of the palette is class 0."""
+    labels = decode_colours._solution(picture, palette)
+    return torch.where(labels == 255, 255, labels + 1)
+
+
+def _minus_one(picture: Tensor, palette: Tensor) -> Tensor:
+    """Void is 255 in this course, as in the files of most data sets; you made it -1."""
+    labels = decode_colours._solution(picture, palette)
+    return torch.where(labels == 255, -1, labels)
+
+
 def _any_channel(picture: Tensor, palette: Tensor) -> Tensor:
     """You accept a pixel that has one of the three channels right; all three must agree."""
     labels = torch.full(picture.shape[:2], 255)
@@ -280,7 +329,15 @@ decode_colours = Exercise(
         ),
         (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
     ],
-    [_any_channel, _nearest_colour, _zero_means_void],
+    [
+        _only_the_void_colour_known,
+        _erased_by_the_next_class,
+        _labels_from_one,
+        _minus_one,
+        _any_channel,
+        _nearest_colour,
+        _zero_means_void,
+    ],
     [
         "Which label does a pixel get whose colour is not in the palette at all?",
         "Look at the line that makes `labels`: what is in it before the loop begins?",

@@ -28,6 +28,18 @@ def _void_is_class_zero(prediction: Tensor, target: Tensor, num_classes: int) ->
     return torch.bincount(pairs.flatten(), minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
+def _each_pair_once(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """`matrix[a, b] += 1` with many pairs at once adds 1 to each cell once, however often the pair occurs. Number the pairs
+    and count with `torch.bincount`."""
+    return (semantic.confusion_matrix(prediction, target, num_classes) > 0).long()
+
+
+def _void_by_prediction(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """You leave out the pixels where the prediction equals the truth; leave out those whose truth is 255."""
+    matrix = semantic.confusion_matrix(prediction, target, num_classes)
+    return matrix - torch.diag(matrix.diag())
+
+
 def _only_right_pixels(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
     """Only the diagonal is filled: you count the pixels that are right, and leave out where the wrong ones went."""
     return torch.diag(semantic.confusion_matrix(prediction, target, num_classes).diag())
@@ -46,13 +58,18 @@ confusion_matrix = Exercise(
         (torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2),
         (torch.tensor([[2, 0], [1, 2], [0, 0]]), torch.tensor([[2, 1], [1, 0], [255, 0]]), 4),
     ],
-    [_rows_are_predictions, _void_is_class_zero, _only_right_pixels],
+    [_rows_are_predictions, _void_is_class_zero, _each_pair_once, _void_by_prediction, _only_right_pixels],
     [
         "`valid = target != 255` is the mask of the pixels that count; index both maps with it.",
         "A pixel of true class a that is predicted as b is the pair (a, b). Number the pairs: a * K + b.",
         "`torch.bincount(numbers, minlength=K * K)` counts them; a reshape makes the matrix.",
     ],
     reference=semantic.confusion_matrix,
+    common_errors={
+        "is invalid for input of size": "Two usual reasons. Void (255) is still among your numbers: index both maps with "
+        "`valid`. Or `bincount` stopped at the largest number that it saw: give it `minlength=num_classes**2`.",
+        "Boolean value of Tensor": "The maps may have any number of axes, (H, W) or (B, H, W): work on all pixels at once.",
+    },
     draw=_draw_label_maps,
     difficulty=2,
     minutes=12,
@@ -87,6 +104,32 @@ def _precision(matrix: Tensor) -> Tensor:
     return matrix.diag() / matrix.sum(dim=0)
 
 
+def _of_all_pixels(matrix: Tensor) -> Tensor:
+    """You divide by all pixels: true negatives have come in. The union of a class has its true and its predicted pixels."""
+    return matrix.diag() / matrix.sum()
+
+
+def _per_cent(matrix: Tensor) -> Tensor:
+    """These are per cent; give fractions, from 0 to 1."""
+    return 100 * per_class_iou.reference(matrix)
+
+
+def _missing_brackets(matrix: Tensor) -> Tensor:
+    """`/` binds before `+`: put the whole union into brackets."""
+    return matrix.diag() / matrix.sum(dim=0) + matrix.sum(dim=1) - matrix.diag()
+
+
+def _never_hit_is_nan(matrix: Tensor) -> Tensor:
+    """A class that was predicted, or was there, but was never hit has the IoU 0, not NaN. Only an empty union is NaN."""
+    return per_class_iou.reference(matrix).masked_fill(matrix.diag() == 0, torch.nan)
+
+
+def _absent_from_the_truth_is_nan(matrix: Tensor) -> Tensor:
+    """A class that the truth lacks, but that was predicted, has false positives and the IoU 0. Only where it is neither in
+    the truth nor predicted is the union empty."""
+    return per_class_iou.reference(matrix).masked_fill(matrix.sum(dim=1) == 0, torch.nan)
+
+
 def _absent_is_zero(matrix: Tensor) -> Tensor:
     """A class that is neither in the truth nor predicted got 0, as if it had been missed. It has no IoU: 0 / 0 is NaN."""
     return per_class_iou.reference(matrix).nan_to_num(0.0)
@@ -106,8 +149,25 @@ def _draw_matrix(generator: torch.Generator) -> tuple[Tensor]:
 per_class_iou = Exercise(
     "per_class_iou",
     per_class_iou,
-    [(torch.tensor([[13, 1], [2, 5]]),), (torch.tensor([[7, 2, 0], [1, 3, 0], [0, 0, 0]]),)],
-    [_dice, _intersection_counted_twice, _recall, _precision, _absent_is_zero, _absent_is_one],
+    [
+        (torch.tensor([[13, 1], [2, 5]]),),
+        (torch.tensor([[7, 2, 0], [1, 3, 0], [0, 0, 0]]),),
+        (torch.tensor([[80, 0, 20], [0, 0, 0], [0, 0, 0]]),),
+        (torch.tensor([[9, 0, 4], [6, 0, 2], [1, 0, 5]]),),
+    ],
+    [
+        _dice,
+        _intersection_counted_twice,
+        _recall,
+        _precision,
+        _of_all_pixels,
+        _per_cent,
+        _missing_brackets,
+        _never_hit_is_nan,
+        _absent_from_the_truth_is_nan,
+        _absent_is_zero,
+        _absent_is_one,
+    ],
     [
         "Which pixels are in the intersection of truth and prediction of class k? Where do they stand in the matrix?",
         "The row of class k has all its true pixels, the column all its predicted ones.",
@@ -121,7 +181,7 @@ per_class_iou = Exercise(
 
 lazy_road = Answer(
     "lazy_road",
-    "19 classes, 35 % of all pixels are road, the network says road everywhere. Its mean IoU, to three digits?",
+    "19 classes, all of them there; 35 % of all pixels are road; the network says road everywhere. Its mean IoU, as a fraction?",
     0.35 / 19,
     [
         ("zero", 0.0, "Small, but not 0: road is found everywhere it is, so that its IoU is not 0."),
@@ -132,11 +192,13 @@ lazy_road = Answer(
             "You gave road an IoU of 1. All of road is found, but the other 65 % are false positives of it.",
         ),
         ("per_cent", 35 / 19, "Right as per cent; answer with a fraction, between 0 and 1."),
+        ("mean_dice", 0.7 / 1.35 / 19, "This is mean Dice: IoU has the intersection once, over the union."),
+        ("two_classes", 0.35 / 2, "There are 19 classes, not two: the 18 others each have an IoU of 0."),
         ("eighteen_classes", 0.35 / 18, "Road is one of the 19: the mean divides by 19, not by the 18 others."),
     ],
     ["What is the IoU of road? TP are 35 % of the pixels, FP the other 65 %.", "18 classes have an IoU of 0."],
     explanation="0.35 / 19 = 0.0184, where pixel accuracy says 35 %.",
-    tolerance=5e-3,
+    tolerance=0.03,
     minutes=4,
 )
 
@@ -148,12 +210,21 @@ micro_f1 = Answer(
         (
             "support_weighted_and_rounded",
             0.8745,
-            "This number is in print, but it is the F1 of the two classes weighted by their sizes, with one of them rounded "
-            "down. Adding up first gives another.",
+            "This number has been taught, but it is the F1 of the two classes weighted by their sizes, with one of them cut "
+            "to 92.8 %. Add up the counts first.",
         ),
         ("macro", 5 / 7, "This is macro-F1: F1 per class, then the mean. Micro adds up the counts first."),
         ("one_class", 0.5, "This is the F1 of class A alone."),
-        ("true_negatives", 27 / 28, "True negatives are not in F1, not even when all classes are added up."),
+        (
+            "true_negatives",
+            14 / 15,
+            "FP and FN are 2 each over both classes: a wrong pixel is a false positive of one class *and* a false negative "
+            "of the other.",
+        ),
+        ("micro_iou", 7 / 9, "This is the IoU of the summed counts; F1 has the true positives twice."),
+        ("background", 13 / 14, "This is the F1 of the background alone."),
+        ("mean_iou", 0.6, "This is the mean IoU."),
+        ("per_cent", 87.5, "Right as per cent; answer with a fraction, between 0 and 1."),
     ],
     [
         "TP over both classes: 1 + 13. Where does a wrong pixel count?",
@@ -190,6 +261,31 @@ def _weighted_by_pixels(batches: list[tuple[Tensor, Tensor]], num_classes: int) 
     return sum(m * n for m, n in zip(means, sizes, strict=True)) / sum(sizes)
 
 
+def _weighted_by_images(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """You weigh the batches by how many images they have. A mean of ratios stays a mean of ratios, however weighted: add up
+    the counts."""
+    means = [float(semantic.scores(semantic.confusion_matrix(p, t, num_classes)).mean_iou) for p, t in batches]
+    return sum(mean * len(p) for mean, (p, _) in zip(means, batches, strict=True)) / sum(len(p) for p, _ in batches)
+
+
+def _mean_of_images(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """This is the mean over images, not over batches. It no longer depends on the batches, but it is another score than the
+    one announced: a class counts once for each image in which it is."""
+    images = [pair for p, t in batches for pair in zip(p, t, strict=True)]
+    return _given_data_set_iou(images, num_classes)
+
+
+def _last_batch_only(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """Only the last batch is in your result: the matrix is overwritten in the loop. Add to it with `+=`."""
+    return _given_data_set_iou(batches[-1:], num_classes)
+
+
+def _absent_is_zero_in_the_mean(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
+    """A class that is nowhere in the data set counted as 0. `scores(...).mean_iou` leaves it out."""
+    matrix = sum(semantic.confusion_matrix(prediction, target, num_classes) for prediction, target in batches)
+    return float(semantic.scores(matrix, absent="zero").mean_iou)
+
+
 def _mean_per_class(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
     """You average each class's IoU over the batches in which it occurs. An IoU over few pixels then weighs as much as one
     over many; add up the counts instead."""
@@ -208,8 +304,9 @@ def _draw_batches(generator: torch.Generator) -> tuple[list[tuple[Tensor, Tensor
     for height in (3, 5):
         target = torch.randint(0, 3, (2, height, 4), generator=generator)
         wrong = torch.rand(target.shape, generator=generator) < 0.3
+        target = target.where(torch.rand(target.shape, generator=generator) > 0.1, 255)
         batches.append((torch.where(wrong, torch.randint(0, 2, target.shape, generator=generator), target), target))
-    return batches, 3
+    return batches, 4
 
 
 data_set_iou = Exercise(
@@ -218,13 +315,24 @@ data_set_iou = Exercise(
     [
         (
             [
-                (torch.tensor([[0, 0, 0, 1]]), torch.tensor([[0, 0, 0, 1]])),
-                (torch.tensor([[0, 0, 1, 1, 1], [1, 2, 0, 1, 1]]), torch.tensor([[0, 1, 1, 1, 1], [1, 2, 2, 1, 0]])),
+                (torch.tensor([[[0, 0, 0, 1]]]), torch.tensor([[[0, 0, 0, 1]]])),
+                (
+                    torch.tensor([[[0, 0, 1, 1, 1]], [[1, 2, 0, 1, 1]]]),
+                    torch.tensor([[[0, 1, 1, 1, 1]], [[1, 2, 2, 255, 0]]]),
+                ),
             ],
-            3,
+            4,
         ),
     ],
-    [_weighted_by_pixels, _mean_per_class, _accuracy],
+    [
+        _weighted_by_pixels,
+        _weighted_by_images,
+        _mean_of_images,
+        _mean_per_class,
+        _last_batch_only,
+        _absent_is_zero_in_the_mean,
+        _accuracy,
+    ],
     [
         "What must be added up over the batches so that the order of the images cannot matter?",
         "A confusion matrix can be added to another: build one over all batches, and compute the IoU once.",
@@ -249,17 +357,19 @@ diagonal_iou = Prediction(
 
 sky_share = Prediction(
     "sky_share",
-    "Think of pictures taken from a car in a German city: which per cent of their labelled pixels is sky?",
-    ["The camera looks at the street, and the street has houses on both sides."],
-    explanation="A quarter is often said. Guesses about class shares are cheap, and so is counting: count.",
+    "Think of pictures taken from a car in a German city: which per cent of their scored pixels is sky?",
+    ["From 0 to 100. The camera looks at the street, and the street has houses on both sides."],
+    explanation="(It follows from published class weights.) 25 has been taught. Shares can be counted: count before you believe.",
+    limits=(0, 100),
     digits=1,
     minutes=1,
 )
 
 thin_metric = Rubric(
     "thin_metric",
-    "Wires, cracks, lane marks, vessels: IoU punishes a shift of one pixel as if all were lost. Design a metric for thin "
-    "structures: say in four sentences what it counts, which tolerance it has and why, and how it could be cheated.",
+    "A drone looks for power lines, which are three pixels wide in its pictures; people draw them with an error of one or two "
+    "pixels. Missing a line is dangerous, a false line costs a detour. Design the metric: say in four sentences what it counts, "
+    "which tolerance it has and why, and how it could be cheated.",
     [
         "It compares positions with a tolerance in pixels (or millimetres), not pixel by pixel.",
         "It has two sides: what is found but not there, and what is there but not found.",
@@ -268,8 +378,9 @@ thin_metric = Rubric(
         "It says what happens when the truth or the prediction is empty.",
     ],
     "Thin both masks to their centre lines. Precision is the share of the predicted line within two pixels of the true one, "
-    "recall the share of the true line within two pixels of the predicted one; two pixels is how far two annotators differ. "
-    "The score is the harmonic mean of the two; it is 1 if both are empty and 0 if one is. A thick prediction would profit "
-    "from the tolerance only if it were not thinned first; many short false lines near a true one still go unpunished.",
+    "recall the share of the true line within two pixels of the predicted one; two pixels is how far the drawn truth itself "
+    "may be off. Missing is worse here, so report recall beside the harmonic mean of the two; that mean is 1 if both are "
+    "empty and 0 if one is. A thick prediction would profit from the tolerance if it were not thinned first; short false "
+    "lines beside a true one still go unpunished.",
     minutes=10,
 )

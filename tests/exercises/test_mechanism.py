@@ -85,9 +85,9 @@ def test_exception_names_the_students_line_and_binds_the_solution(exercise: Exer
         (lambda values, weights: None, "`return` missing"),
         (lambda values, weights: (values * weights).sum(-1, keepdim=True), "Expected the shape (1,)"),
         (lambda values, weights: ((values * weights).sum(-1), 1), "Expected one value, but got 2 values"),
-        (lambda values, weights: (values * weights).sum(-1) > 0, "Expected numbers, but got truth values"),
+        (lambda values, weights: (values * weights).sum(-1) > 0, "Expected decimal numbers, but got truth values"),
         (lambda values, weights: values.mul_(weights).sum(-1), "changes its argument `values` in place"),
-        (lambda values, weights: "twelve", "Expected numbers"),
+        (lambda values, weights: "twelve", "Expected decimal numbers"),
     ],
 )
 def test_wrong_form_is_told(exercise: Exercise, wrong, told: str) -> None:
@@ -101,6 +101,20 @@ def test_numpy_list_and_float32_answers_count_but_not_a_coarse_one(exercise: Exe
     assert exercise.judge(lambda v, w: v.float() @ w.float()).status == "right"
     assert exercise.judge(lambda v, w: (v @ w) * (1 + 1e-5)).status == "wrong"
     assert exercise.judge(lambda v, w: (v @ w).float() * (1 + 1e-3)).status == "wrong"
+
+
+def test_a_numpy_answer_is_bound_as_a_function_that_gives_tensors(exercise: Exercise) -> None:
+    bound = exercise(lambda v, w: np.asarray(v) @ np.asarray(w))
+    assert torch.equal(bound(torch.ones(2, 3), torch.ones(3)), torch.tensor([3.0, 3.0]))
+    assert isinstance(exercise(lambda v, w: (v @ w).tolist())(torch.ones(2, 3), torch.ones(3)), Tensor)
+
+
+def test_advice_is_added_to_an_error_that_people_often_make() -> None:
+    advice = {"index out of range": "Count from 0."}
+    task = Exercise("first", lambda x: x[0], [([1.5, 2.5],)], [], ["?"], common_errors=advice)
+    assert "Count from 0." in task.judge(lambda x: x[9]).text
+    other = task.judge(lambda x: x.missing)
+    assert "Count from 0." not in other.text
 
 
 def test_integers_are_not_accepted_where_truth_values_are_asked_for() -> None:
@@ -200,6 +214,7 @@ def test_number_answers() -> None:
 def test_choice_and_table_answers() -> None:
     choice = Answer("which", "Which?", "b", [("first", "a", "a is the other one.")], [], options=("a", "b"))
     assert choice.judge("b").status == "right" and choice.judge("c").status == "error"
+    assert choice.judge("B").status == "right"
     assert choice.judge("a").misconception == "first"
     table = Answer("table", "?", {"x": 1, "y": 2}, [("swapped", ("x", 2), "x comes first.")], [])
     assert table.judge({"x": ..., "y": ...}).status == "not attempted"
@@ -207,7 +222,9 @@ def test_choice_and_table_answers() -> None:
     assert "1 of 2 answered" in table.judge({"x": 1, "y": ...}).text
     assert table.judge({"x": 2, "y": 2}).misconception == "swapped"
     assert "Look again at: y" in table.judge({"x": 1, "y": 5}).text
-    assert table.judge({"x": 1}).status == "error" and table.judge([1, 2]).status == "error"
+    assert "'y' is missing; 'z' is not asked for" in table.judge({"x": 1, "z": 3}).text
+    assert "1 more to look at again" in table.judge({"x": 2, "y": 5}).text
+    assert table.judge([1, 2]).status == "error"
     assert table.judge({"x": 1, "y": 2}).status == "right"
 
 
@@ -217,8 +234,10 @@ def test_prediction_is_shown_beside_what_was_measured_and_never_judged(capsys) -
     task.reveal(0.5)
     task.predict(0.2)
     task.reveal(torch.tensor(0.5))
-    task.predict("much")
+    for odd in ("much", 1.5, float("nan"), float("inf")):
+        task.predict(odd)
     out = capsys.readouterr().out
+    assert out.count("predict one number from 0 to 1") == 4
     assert "guess: Measured: 0.50. So it is." in out
     assert "You predicted 0.20. Measured: 0.50." in out and "got 'much'" in out
     assert "right" not in out and "wrong" not in out.replace("a wrong guess costs nothing", "")

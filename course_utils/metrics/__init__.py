@@ -1,0 +1,1 @@
+"""What a segmentation is worth: scores of labels and of boundaries."""

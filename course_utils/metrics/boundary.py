@@ -1,0 +1,144 @@
+"""Scores of boundaries: boundary IoU, boundary F1 and the Hausdorff distance."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from course_utils.metrics.semantic import as_labels, confusion_matrix, scores, without_void
+from course_utils.ops.distance import distance_to
+from course_utils.ops.masks import boundaries
+
+_VOID = -1
+
+
+def boundary_iou(
+    pred: Tensor,
+    target: Tensor,
+    num_classes: int,
+    *,
+    width: float | None = None,
+    ignore_index: int | None = 255,
+    border: bool = False,
+) -> Tensor:
+    """IoU of each class, of which only the pixels within `width` of another class are looked at: (K,) float64, CPU.
+
+    Source: Cheng et al. 2021, section 4 (arXiv 2103.16562). `width=None` is the paper's 2 % of the image's diagonal.
+    Differs from the paper: its code measures the distance to a boundary in steps of a 3 x 3 neighbourhood, this one is
+    Euclidean; its code counts the border of the image as a boundary, this one where `border=True`; and instead of pairs
+    of masks this takes label maps, and gathers over all images given, as mean IoU does.
+
+    The prediction is void where the truth is, and void is another class, so that a perfect prediction has an IoU of 1.
+    NaN for a class without any boundary in both. For masks, pass them with `num_classes=2` and take class 1.
+
+    Shapes: as `confusion_matrix`, with two dimensions at least. Raises: ValueError as that does, and for a width below 1.
+    """
+    matrix = boundary_matrix(pred, target, num_classes, width=width, ignore_index=ignore_index, border=border)
+    return scores(matrix).iou[:num_classes]
+
+
+def boundary_matrix(
+    pred: Tensor,
+    target: Tensor,
+    num_classes: int,
+    *,
+    width: float | None = None,
+    ignore_index: int | None = 255,
+    border: bool = False,
+) -> Tensor:
+    """Confusion matrix of label maps from which all but the boundaries is erased: (K + 1, K + 1) int64.
+
+    The last class is "on no boundary". Matrices of several batches add up; `scores(matrix).iou[:K]` is the boundary IoU.
+    """
+    pred, target = _voided(pred, target, num_classes, ignore_index)
+    if width is None:
+        width = max(1, round(0.02 * math.hypot(*target.shape[-2:])))
+    kept = []
+    for labels in (pred, target):
+        near = boundaries(labels, width, ignore_index=_VOID, border=border)
+        kept.append(labels.masked_fill(~near & (labels != _VOID), num_classes))
+    return confusion_matrix(*kept, num_classes + 1, ignore_index=_VOID)
+
+
+def boundary_f1(
+    pred: Tensor,
+    target: Tensor,
+    num_classes: int,
+    *,
+    tolerance: float | None = None,
+    ignore_index: int | None = 255,
+) -> Tensor:
+    """F1 of the contour pixels of each class that have a contour pixel of the other map within `tolerance`: (K,) float64, CPU.
+
+    Source: Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?" (BMVC), section 3. Precision
+    is the share of the predicted contour near the true one, recall that of the true contour near the predicted one.
+    `tolerance=None` is the paper's 0.75 % of the image's diagonal.
+    Differs from the paper: it takes an F1 for every image and averages; this one counts pixels over all images given, as
+    mean IoU does. For the paper's, give one image at a time.
+
+    A class's contour: its pixels with a neighbour, of four, of another class (see `boundaries`; the border of the image
+    is no contour, void is another class, the prediction is void where the truth is). NaN for a class without a
+    contour in both, 0 for one that has a contour in only one of them.
+
+    Shapes: as `confusion_matrix`, with two dimensions at least. Raises: ValueError as that does, and for a tolerance
+    below 0.
+    """
+    pred, target = _voided(pred, target, num_classes, ignore_index)
+    if tolerance is None:
+        tolerance = 0.0075 * math.hypot(*target.shape[-2:])
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be a distance of 0 pixels or more, but is {tolerance}.")
+    pred_edges, target_edges = (boundaries(labels, ignore_index=_VOID) for labels in (pred, target))
+    counts = []
+    for k in range(num_classes):
+        found, true = pred_edges & (pred == k), target_edges & (target == k)
+        right = found & distance_to(true, limit=tolerance).isfinite()
+        seen = true & distance_to(found, limit=tolerance).isfinite()
+        counts.append(torch.stack([found.sum(), true.sum(), right.sum(), seen.sum()]))
+    found, true, right, seen = torch.stack(counts, dim=1).cpu().double()
+    precision, recall = right / found.clamp(min=1), seen / true.clamp(min=1)
+    f1 = torch.where(precision + recall > 0, 2 * precision * recall / (precision + recall), 0)
+    return f1.masked_fill(found + true == 0, math.nan)
+
+
+def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tensor:
+    """How far, at most, a contour pixel of one mask is from the contour of the other: (…) float64, in pixels.
+
+    Source: Huttenlocher et al. 1993 (IEEE TPAMI 15), section 2. With a `percentile` below 100, such as the 95 of medical
+    segmentation, that of each contour's distances to the other is taken, and then the larger of the two, as MONAI does
+    (others pool both sets first); between two pixels it is interpolated linearly.
+    Differs from the paper: it takes any point sets; these are the contours, the pixels of a mask with a neighbour, of
+    four, outside the mask. What lies beyond the image is outside.
+
+    Two empty masks have the distance 0; one empty mask is infinitely far from the other.
+
+    Shapes: `a`, `b` bool (…, H, W). Raises: ValueError for other types or shapes, and a percentile not in 0 … 100.
+    """
+    if a.dtype != torch.bool or b.dtype != torch.bool or a.shape != b.shape or a.ndim < 2:
+        raise ValueError(
+            "hausdorff_distance needs two bool masks of one shape (…, H, W), but got "
+            f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}; compare labels with a class (`labels == 3`)."
+        )
+    if not 0 <= percentile <= 100:
+        raise ValueError(f"percentile must be in 0 … 100, but is {percentile}.")
+    contours = [
+        (mask & boundaries(mask, border=True)).reshape(math.prod(a.shape[:-2]), *a.shape[-2:]) for mask in (a, b)
+    ]
+    distances = torch.zeros(len(contours[0]), dtype=torch.float64, device=a.device)
+    for n, (contour_a, contour_b) in enumerate(zip(*contours, strict=True)):
+        if not contour_a.any() or not contour_b.any():
+            distances[n] = 0 if contour_a.any() == contour_b.any() else math.inf
+            continue
+        a_to_b = distance_to(contour_b, dtype=torch.float64)[contour_a]
+        b_to_a = distance_to(contour_a, dtype=torch.float64)[contour_b]
+        distances[n] = max(a_to_b.quantile(percentile / 100), b_to_a.quantile(percentile / 100))
+    return distances.view(a.shape[:-2])
+
+
+def _voided(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None) -> tuple[Tensor, Tensor]:
+    """Prediction and truth as labels, both -1 where the truth is void."""
+    pred, target = as_labels(pred, target, num_classes)
+    if target.ndim < 2:
+        raise ValueError(f"Boundaries need label maps (…, H, W), but target has the shape {tuple(target.shape)}.")
+    pred, target, valid = without_void(pred, target, num_classes, ignore_index)
+    return pred.masked_fill(~valid, _VOID), target.masked_fill(~valid, _VOID)

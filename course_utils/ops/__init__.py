@@ -1,0 +1,1 @@
+"""Arithmetic of images and masks; knows nothing of the rest of the package."""
