@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_utils.ops.masks import ids_to_masks
+
 VOID = 255
 
 
@@ -37,9 +39,7 @@ def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
             "boxes_and_masks needs instance ids of 0 and above, but this sample has -1: its data set has no instance truth. "
             "Take a set that has one ('scenes', 'cells', 'nuclei')."
         )
-    ids = instances.unique()
-    ids = ids[ids > 0]
-    masks = instances == ids[:, None, None]
+    ids, masks = ids_to_masks(instances)
     (top, bottom), (left, right) = _first_and_end(masks.any(2)), _first_and_end(masks.any(1))
     boxes = torch.stack([left, top, right, bottom], 1).float()
     # How often each label occurs under each mask: (N, 256). Void counts where there is nothing else.

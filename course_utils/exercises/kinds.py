@@ -136,17 +136,16 @@ class Prediction(Task):
 
     def predict(self, guess: Any) -> None:
         """Write a guess down; `...` for none yet."""
+        self._predicted = None
+        low, high = self.limits
         if guess is ...:
-            self._predicted = None
             text = "no prediction yet: replace `...` by a number before you go on; a wrong guess costs nothing."
             self.finish(Verdict("not attempted", text))
-            return
-        low, high = self.limits
-        if judging.form_difference(float(0), guess) or not low <= float(guess) <= high:
+        elif judging.form_difference(float(0), guess) or not low <= float(guess) <= high:
             self.finish(Verdict("error", f"predict one number from {low} to {high}; got {guess!r}."))
-            return
-        self._predicted = float(guess)
-        self.finish(Verdict("done", f"you predict {self._predicted:.{self.digits}f}."))
+        else:
+            self._predicted = float(guess)
+            self.finish(Verdict("done", f"you predict {self._predicted:.{self.digits}f}."))
 
     def reveal(self, measured: Any) -> None:
         """Show the measured number beside the guess, and say why."""

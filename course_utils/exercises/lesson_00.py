@@ -70,10 +70,19 @@ def encode_panoptic(labels: Tensor, instances: Tensor) -> Tensor:
     return ids
 
 
-def _instance_first(labels: Tensor, instances: Tensor) -> Tensor:
-    """The class belongs in front: 1000 · class + instance. Yours has the instance there, so that `ids // 1000` is
-    no class."""
-    return torch.where(labels == 255, 255_000, instances * 1000 + labels)
+def _instance_times_thousand(labels: Tensor, instances: Tensor) -> Tensor:
+    """You swapped the two: the class is multiplied by 1000, the instance is added."""
+    return torch.where(labels == 255, 255_000, labels + 1000 * instances)
+
+
+def _minus_one_on_void(labels: Tensor, instances: Tensor) -> Tensor:
+    """Void is to be 255000, as the formula gives it for class 255; you made it -1."""
+    return torch.where(labels == 255, -1, labels * 1000 + instances)
+
+
+def _objects_are_void(labels: Tensor, instances: Tensor) -> Tensor:
+    """You made whole objects void. Void pixels are those whose *label* is 255."""
+    return torch.where((labels == 255) | (instances > 0), 255_000, labels * 1000)
 
 
 def _sum(labels: Tensor, instances: Tensor) -> Tensor:
@@ -122,9 +131,19 @@ encode_panoptic = Exercise(
     encode_panoptic,
     [
         (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
-        (torch.tensor([[7], [255], [0]]), torch.tensor([[0], [0], [0]])),
+        (torch.tensor([[6], [255], [0]]), torch.tensor([[3], [1], [0]])),
     ],
-    [_instance_first, _sum, _hundred, _bare_stuff, _void_keeps_instance, _void_as_zero, _void_as_label],
+    [
+        _instance_times_thousand,
+        _sum,
+        _hundred,
+        _bare_stuff,
+        _void_keeps_instance,
+        _void_as_zero,
+        _void_as_label,
+        _minus_one_on_void,
+        _objects_are_void,
+    ],
     [
         "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
         "`labels * 1000 + instances` makes a new tensor, which you may then change in place.",
@@ -147,7 +166,7 @@ name_the_task = Answer(
         "the size of every apple on a tree": "instance",
         "cutting each player out of a picture of a match": "instance",
         "all that a self-driving car sees: each car and person, road, kerb, sky": "panoptic",
-        "a robot's view of a kitchen: each cup by itself, table, floor and wall, no pixel left out": "panoptic",
+        "a kitchen as a robot sees it, no pixel left out: each cup, and table and floor": "panoptic",
         "a map of a town, no pixel left out: every building by itself, and roads and water": "panoptic",
     },
     [
@@ -188,7 +207,7 @@ name_the_task = Answer(
         ),
         (
             "kitchen_without_surroundings",
-            ("a robot's view of a kitchen: each cup by itself, table, floor and wall, no pixel left out", "instance"),
+            ("a kitchen as a robot sees it, no pixel left out: each cup, and table and floor", "instance"),
             "the cups are found, but table, floor and wall are stuff, and an instance segmentation leaves them out.",
         ),
         (
@@ -204,7 +223,7 @@ name_the_task = Answer(
     ],
     [
         "Ask two questions: must objects of one class be told apart? Must every pixel get a class?",
-        "Told apart only: instance. Every pixel only: semantic. Both: panoptic.",
+        "Told apart only: instance. Both: panoptic. Nothing to be told apart: semantic.",
     ],
     options=("semantic", "instance", "panoptic"),
     explanation="Told apart or not, every pixel or not: these two questions decide.",
@@ -287,6 +306,18 @@ def _labels_from_one(picture: Tensor, palette: Tensor) -> Tensor:
     return torch.where(labels == 255, 255, labels + 1)
 
 
+def _void_is_the_next_class(picture: Tensor, palette: Tensor) -> Tensor:
+    """You gave void a number of its own, K. Here it is 255, which loss and scores skip."""
+    labels = decode_colours._solution(picture, palette)
+    return torch.where(labels == 255, len(palette), labels)
+
+
+def _starts_with_ones(picture: Tensor, palette: Tensor) -> Tensor:
+    """Unknown colours now become class 1 instead of class 0: the same bug. Which label means that nothing is known?"""
+    labels = decode_colours._solution(picture, palette)
+    return torch.where(labels == 255, 1, labels)
+
+
 def _minus_one(picture: Tensor, palette: Tensor) -> Tensor:
     """Void is 255 in this course, as in the files of most data sets; you made it -1."""
     labels = decode_colours._solution(picture, palette)
@@ -334,6 +365,8 @@ decode_colours = Exercise(
         _erased_by_the_next_class,
         _labels_from_one,
         _minus_one,
+        _void_is_the_next_class,
+        _starts_with_ones,
         _any_channel,
         _nearest_colour,
         _zero_means_void,
@@ -343,6 +376,7 @@ decode_colours = Exercise(
         "Look at the line that makes `labels`: what is in it before the loop begins?",
     ],
     draw=_draw_painted,
+    common_errors={"mask": "Compare along the last axis of the picture, the colour channels: `.all(dim=-1)`."},
     given=_given_decode_colours,
     difficulty=2,
     minutes=8,

@@ -28,6 +28,26 @@ def _void_is_class_zero(prediction: Tensor, target: Tensor, num_classes: int) ->
     return torch.bincount(pairs.flatten(), minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
+def _void_as_pair_of_zeros(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """You set both maps to 0 on void, so that void pixels are counted as class 0, rightly predicted. Leave them out."""
+    valid = target != 255
+    return _void_is_class_zero(prediction * valid, target, num_classes)
+
+
+def _last_class_left_out(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """The last class is missing from your rows: only 255 is void, not K - 1."""
+    matrix = semantic.confusion_matrix(prediction, target, num_classes)
+    matrix[-1] = 0
+    return matrix
+
+
+def _pairs_collide(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Two pairs get the same number: the factor in front of the true class is K, so that b has room for 0 to K - 1."""
+    valid = target != 255
+    pairs = target[valid] * (num_classes - 1) + prediction[valid]
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
 def _each_pair_once(prediction: Tensor, target: Tensor, num_classes: int) -> Tensor:
     """`matrix[a, b] += 1` with many pairs at once adds 1 to each cell once, however often the pair occurs. Number the pairs
     and count with `torch.bincount`."""
@@ -48,7 +68,7 @@ def _only_right_pixels(prediction: Tensor, target: Tensor, num_classes: int) -> 
 def _draw_label_maps(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
     prediction = torch.randint(0, 4, (2, 5, 7), generator=generator)
     target = torch.randint(0, 4, (2, 5, 7), generator=generator)
-    return prediction, target.where(torch.rand(2, 5, 7, generator=generator) > 0.15, 255), 5
+    return prediction, target.where(torch.rand(2, 5, 7, generator=generator) > 0.15, 255), 4
 
 
 confusion_matrix = Exercise(
@@ -57,8 +77,19 @@ confusion_matrix = Exercise(
     [
         (torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2),
         (torch.tensor([[2, 0], [1, 2], [0, 0]]), torch.tensor([[2, 1], [1, 0], [255, 0]]), 4),
+        # More classes than ten, more pixels of a pair than a byte can count, a class that is only predicted.
+        (torch.arange(700).reshape(20, 35) // 350 * 11, torch.arange(700).reshape(20, 35) // 300 * 5, 12),
     ],
-    [_rows_are_predictions, _void_is_class_zero, _each_pair_once, _void_by_prediction, _only_right_pixels],
+    [
+        _rows_are_predictions,
+        _void_is_class_zero,
+        _void_as_pair_of_zeros,
+        _last_class_left_out,
+        _pairs_collide,
+        _each_pair_once,
+        _void_by_prediction,
+        _only_right_pixels,
+    ],
     [
         "`valid = target != 255` is the mask of the pixels that count; index both maps with it.",
         "A pixel of true class a that is predicted as b is the pair (a, b). Number the pairs: a * K + b.",
@@ -66,8 +97,9 @@ confusion_matrix = Exercise(
     ],
     reference=semantic.confusion_matrix,
     common_errors={
-        "is invalid for input of size": "Two usual reasons. Void (255) is still among your numbers: index both maps with "
-        "`valid`. Or `bincount` stopped at the largest number that it saw: give it `minlength=num_classes**2`.",
+        "is invalid for input of size": "Usual reasons: void (255) is still among your numbers (leave those pixels out of both "
+        "maps); `bincount` stopped at the largest number that it saw (`minlength=num_classes**2`); the shape is not (K, K).",
+        "Class values must be smaller": "Void (255) is still in the target: leave those pixels out of both maps first.",
         "Boolean value of Tensor": "The maps may have any number of axes, (H, W) or (B, H, W): work on all pixels at once.",
     },
     draw=_draw_label_maps,
@@ -102,6 +134,16 @@ def _recall(matrix: Tensor) -> Tensor:
 def _precision(matrix: Tensor) -> Tensor:
     """This is precision: you divide by the predicted pixels of the class alone, and the missed ones go unpunished."""
     return matrix.diag() / matrix.sum(dim=0)
+
+
+def _same_axis_twice(matrix: Tensor) -> Tensor:
+    """You summed along the same axis twice: one of FP and FN is in the row of the class, the other in its column."""
+    return matrix.diag() / (2 * matrix.sum(dim=0) - matrix.diag())
+
+
+def _true_positives_in_fp_and_fn(matrix: Tensor) -> Tensor:
+    """Row sum and column sum are not FN and FP yet: both still contain TP. Take it off each."""
+    return matrix.diag() / (matrix.diag() + matrix.sum(dim=0) + matrix.sum(dim=1))
 
 
 def _of_all_pixels(matrix: Tensor) -> Tensor:
@@ -160,6 +202,8 @@ per_class_iou = Exercise(
         _intersection_counted_twice,
         _recall,
         _precision,
+        _same_axis_twice,
+        _true_positives_in_fp_and_fn,
         _of_all_pixels,
         _per_cent,
         _missing_brackets,
@@ -224,6 +268,7 @@ micro_f1 = Answer(
         ("micro_iou", 7 / 9, "This is the IoU of the summed counts; F1 has the true positives twice."),
         ("background", 13 / 14, "This is the F1 of the background alone."),
         ("mean_iou", 0.6, "This is the mean IoU."),
+        ("iou_of_a", 1 / 3, "This is the IoU of class A."),
         ("per_cent", 87.5, "Right as per cent; answer with a fraction, between 0 and 1."),
     ],
     [
@@ -301,7 +346,7 @@ def _accuracy(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
 
 def _draw_batches(generator: torch.Generator) -> tuple[list[tuple[Tensor, Tensor]], int]:
     batches = []
-    for height in (3, 5):
+    for height in (3, 5, 2):
         target = torch.randint(0, 3, (2, height, 4), generator=generator)
         wrong = torch.rand(target.shape, generator=generator) < 0.3
         target = target.where(torch.rand(target.shape, generator=generator) > 0.1, 255)
@@ -320,6 +365,7 @@ data_set_iou = Exercise(
                     torch.tensor([[[0, 0, 1, 1, 1]], [[1, 2, 0, 1, 1]]]),
                     torch.tensor([[[0, 1, 1, 1, 1]], [[1, 2, 2, 255, 0]]]),
                 ),
+                (torch.tensor([[[2, 1]]]), torch.tensor([[[2, 2]]])),
             ],
             4,
         ),
@@ -337,6 +383,10 @@ data_set_iou = Exercise(
         "What must be added up over the batches so that the order of the images cannot matter?",
         "A confusion matrix can be added to another: build one over all batches, and compute the IoU once.",
     ],
+    common_errors={
+        "Sizes of tensors must match": "The images of two batches may differ in size: add up matrices, not pictures.",
+        "stack expects each tensor": "The images of two batches may differ in size: add up matrices, not pictures.",
+    },
     draw=_draw_batches,
     given=_given_data_set_iou,
     difficulty=2,

@@ -51,7 +51,7 @@ class _Shown:
 
 
 def _saved(figure: Figure, form: str) -> bytes:
-    options = {"metadata": {"Software": None}} if form == "png" else {"pil_kwargs": {"quality": 88, "subsampling": 0}}
+    options = {"metadata": {"Software": None}} if form == "png" else {"pil_kwargs": {"quality": 82, "subsampling": 0}}
     buffer = BytesIO()
     figure.savefig(buffer, format=form, **options)
     return buffer.getvalue()

@@ -31,7 +31,8 @@ def class_bars(
     """
     if not len(values) == len(classes) == len(colours):
         raise ValueError(
-            f"Expected one value and one colour a class, got {len(values)} values, {len(classes)} classes, {len(colours)} colours."
+            f"Expected one value and one colour a class, got {len(values)} values, {len(classes)} classes and "
+            f"{len(colours)} colours."
         )
     figure, axes = plt.subplots(figsize=(max(6, 1.1 * len(classes)), 3.6))
     heights = [0 if value != value else float(value) for value in values]

@@ -42,5 +42,5 @@ THRESHOLD = Explorer(
     alt,
     {"image": Slider("image", 0, _IMAGES - 1, 1, 0), "threshold": Slider("threshold", 0.0, 1.0, 0.02, 0.4)},
     [{"threshold": 0.3}, {"threshold": 0.44}, {"threshold": 0.6}],
-    size=(10.0, 3.0),
+    size=(9.0, 2.7),
 )
