@@ -8,7 +8,7 @@ from course_utils import datasets, plots
 from course_utils.plots import overlays
 
 SIZE = (192, 256)
-STREET, TISSUE = 8, 0
+STREET, TISSUE = 41, 0
 
 
 def main() -> None:

@@ -277,8 +277,7 @@ def decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
 
 
 def _given_decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
-    """This is still the version given: a colour that is not in the palette, such as the colour of void, becomes class 0,
-    and the network is taught that object borders are class 0."""
+    """This is still the version given. Which label does it give to a pixel whose colour is not in the palette?"""
     labels = torch.zeros(picture.shape[:2], dtype=torch.int64)
     for label, colour in enumerate(palette):
         labels[(picture == colour).all(dim=-1)] = label

@@ -289,8 +289,7 @@ def data_set_iou(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> floa
 
 
 def _given_data_set_iou(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
-    """This is still the version given: the mean of the batches' mean IoUs. It depends on how the images were put into
-    batches."""
+    """This is still the version given. Put the same images into other batches: what happens to its result?"""
     means = [
         semantic.scores(semantic.confusion_matrix(prediction, target, num_classes)).mean_iou
         for prediction, target in batches

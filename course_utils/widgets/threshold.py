@@ -4,8 +4,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from course_utils import plots
 from course_utils.datasets.cells import Cells
-from course_utils.plots.overlays import draw as draw_picture
-from course_utils.plots.overlays import to_picture
+from course_utils.plots.overlays import draw as draw_picture, to_picture
 from course_utils.widgets.explorer import Explorer, Slider
 
 _IMAGES = 4

@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import cdist, directed_hausdorff
 from tolerances import EXACT, OPERATION

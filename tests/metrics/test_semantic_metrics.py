@@ -3,8 +3,7 @@ import math
 import pytest
 import torch
 import torchmetrics.classification as torchmetrics
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sklearn
 from tolerances import EXACT, OPERATION, SINGLE_INSIDE
 
