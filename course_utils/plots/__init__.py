@@ -3,9 +3,12 @@
 The drawing functions are in `overlays` (images, labels, comparisons), `curves` and `tables`.
 """
 
+from base64 import b64encode
+from html import escape
 from io import BytesIO
 
 import matplotlib
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008): eight colours that colour-blind readers tell apart.
@@ -62,10 +65,24 @@ def show(figure: Figure, *, alt: str) -> None:
 
     Raises: ValueError where `alt` says nothing.
     """
-    if len(alt.split()) < 4:
-        raise ValueError(f"alt must say in a sentence what there is to see in the figure; got {alt!r}.")
-    import matplotlib.pyplot as plt
     from IPython.display import display
 
+    _require_words(alt)
     display(_Shown(figure, alt))
     plt.close(figure)
+
+
+def image_element(figure: Figure, *, alt: str) -> str:
+    """A figure as an HTML image with its alternative text, for a widget that replaces it; closes the figure.
+
+    Raises: ValueError where `alt` says nothing.
+    """
+    _require_words(alt)
+    data = b64encode(_saved(figure, "png")).decode()
+    plt.close(figure)
+    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt, quote=True)}">'
+
+
+def _require_words(alt: str) -> None:
+    if len(alt.split()) < 4:
+        raise ValueError(f"alt must say in a sentence what there is to see in the figure; got {alt!r}.")

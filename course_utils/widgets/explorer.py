@@ -76,14 +76,25 @@ class Explorer:
         plots.show(figure, alt=" ".join(self.alt(**self.values(**setting)) for setting in self.settings))
 
     def show(self) -> None:
-        """Show the figure with its controls; it is drawn anew when one is let go."""
+        """Show the figure below its controls; it is drawn anew when one is let go.
+
+        The picture is the value of an HTML widget, not the captured output of a function as in `interactive`: so it has its
+        alternative text in the page, and a notebook that runs without a browser has nothing to wait for.
+        """
         from IPython.display import display
-        from ipywidgets import interactive
+        from ipywidgets import HTML, VBox
 
-        def redraw(**values: Any) -> None:
-            plots.show(self.figure(**values), alt=self.alt(**values))
+        controls = {name: _control(control) for name, control in self.controls.items()}
+        picture = HTML()
 
-        display(interactive(redraw, **{name: _control(control) for name, control in self.controls.items()}))
+        def redraw(_change: object = None) -> None:
+            values = {name: control.value for name, control in controls.items()}
+            picture.value = plots.image_element(self.figure(**values), alt=self.alt(**values))
+
+        for control in controls.values():
+            control.observe(redraw, "value")
+        redraw()
+        display(VBox([*controls.values(), picture]))
 
 
 def _control(control: Slider | Choice) -> Any:

@@ -18,7 +18,7 @@ from course_command.lab import lab_command, quieten
 from nbformat.v4 import new_code_cell, new_notebook
 
 LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "01_metrics.ipynb"
-FIGURE = ".jp-OutputArea-output .widget-output img"
+FIGURE = ".jp-OutputArea-output .widget-html img"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,9 +31,10 @@ CHROMIUM_FLAGS = [
 ]
 # A slider that redraws a figure, and a cell that fails: what the checks must tell apart.
 SMALL = (
-    "from ipywidgets import FloatSlider, interactive\nimport matplotlib.pyplot as plt",
-    "def draw(x):\n    plt.plot([0, x], [0, 1])\n    plt.xlim(0, 1)\n    plt.show()\n",
-    "interactive(draw, x=FloatSlider(0.5, min=0, max=1, step=0.1, continuous_update=False))",
+    "from course_utils.widgets.explorer import Explorer, Slider",
+    "def draw(figure, *, x):\n    figure.subplots().plot([0, x], [0, 1])\n",
+    "def alt(*, x):\n    return f'A line that ends at {x:.1f} of the width.'\n",
+    "Explorer(draw, alt, {'x': Slider('x', 0.0, 1.0, 0.1, 0.5)}, []).show()",
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -78,6 +78,15 @@ def test_show_gives_picture_and_text_and_closes(monkeypatch) -> None:
     assert not plt.fignum_exists(figure.number)
 
 
+def test_an_image_element_carries_its_text_escaped() -> None:
+    element = plots.image_element(plt.figure(), alt='A figure that says "nothing" at all.')
+    assert element.startswith('<img src="data:image/png;base64,')
+    assert element.endswith('alt="A figure that says &quot;nothing&quot; at all.">')
+    assert plt.get_fignums() == []
+    with pytest.raises(ValueError, match="alt must say"):
+        plots.image_element(plt.figure(), alt="")
+
+
 def test_a_figure_like_a_photograph_is_stored_as_jpeg(monkeypatch) -> None:
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
