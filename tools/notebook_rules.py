@@ -52,6 +52,15 @@ def widgets_are_not_compared(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def widgets_capture_no_output(notebook: NotebookNode) -> list[str]:
+    """Output that a widget captures has to be answered by the page; executed without one, some runs wait for ever."""
+    return [
+        f"{where(i, cell)} captures output in a widget: show an HTML image instead, as course_utils.widgets.explorer does"
+        for i, cell in code_cells(notebook)
+        if re.search(r"\b(interact|interactive|interactive_output|interact_manual|Output)\(", cell.source)
+    ]
+
+
 def real_data_cells_are_optional(notebook: NotebookNode) -> list[str]:
     """A real-data cell is left out of the comparison, asks whether its data are there, and says so if they are not."""
     complaints = []
@@ -235,6 +244,7 @@ RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
     tags_are_known,
     claims_are_compared,
     widgets_are_not_compared,
+    widgets_capture_no_output,
     real_data_cells_are_optional,
     real_data_names_stay_in_their_cells,
     exercises_are_tagged,
