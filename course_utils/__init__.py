@@ -33,10 +33,13 @@ def start(*, lesson: int) -> None:
     from course_utils.messages import show_message
     from course_utils.plots import apply_style
 
-    if lesson not in LESSONS:
-        raise ValueError(f"There is no lesson {lesson}; the lessons are {', '.join(map(str, LESSONS))}.")
+    if not isinstance(lesson, int) or lesson not in LESSONS:
+        raise ValueError(f"There is no lesson {lesson!r}; the lessons are {', '.join(map(str, LESSONS))}.")
     torch.manual_seed(0)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or min(os.cpu_count() or 1, 4)))
+    # OpenMP allows a list, "4,2", one number for each level of nesting; anything else than numbers is not for us.
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    cores = min(os.cpu_count() or 1, 4)
+    torch.set_num_threads(max(1, int(wanted)) if wanted.isdecimal() else cores)
     apply_style()
     _, title, minutes = LESSONS[lesson]
     lines = [f"Lesson {lesson:02d} · {title} · about {minutes} minutes"]
@@ -53,14 +56,14 @@ def claim(sentence: str, holds: bool, *, found: object = None) -> None:
     Raises: AssertionError under `COURSE_STRICT=1` where the claim does not hold; ValueError where `holds` is not one
     truth value.
     """
-    try:
-        truth = bool(holds)
-    except (ValueError, RuntimeError, TypeError) as error:
+    # A list, a NaN or a function with its brackets forgotten is true in Python, and would be ticked.
+    value = holds.item() if getattr(holds, "shape", None) == () and hasattr(holds, "item") else holds
+    if not isinstance(value, bool):
         raise ValueError(
-            "claim needs one truth value, but got something that has none, of the type "
-            f"{type(holds).__name__}; reduce it with `.all()` or `.any()`."
-        ) from error
-    if truth:
+            f"claim needs True or False, but got {holds!r}; compare it with something, and reduce more than one truth "
+            "value with `.all()` or `.any()`."
+        )
+    if value:
         print(f"✓ {sentence}")
         return
     from course_utils.messages import show_message
@@ -84,7 +87,9 @@ def device() -> "torch.device":
     try:
         chosen = torch.device(wanted)
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if chosen.type == "meta":
+            raise RuntimeError("tensors there have no values")
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise ValueError(
             f"COURSE_DEVICE is {wanted!r}, which cannot be used here ({error}). "
             "Set it to 'cpu', 'cuda' or 'mps', or unset it."

@@ -41,8 +41,8 @@ class EM(Dataset[Sample]):
         images, labels = Path(folder) / "train" / "image", Path(folder) / "train" / "label"
         # Names from both folders, so that a hole in one of them is found and does not move the split.
         names = natural_order({path.stem for folder in (images, labels) for path in folder.glob("[!.]*.png")})
-        require_some(names, images, "0.png, 1.png, …")
         self.names = last_fifth(names, split)
+        require_some(self.names, images, "0.png, 1.png, …")
         self.images = [images / f"{name}.png" for name in self.names]
         self.labels = [labels / f"{name}.png" for name in self.names]
         require_files(self.images + self.labels)

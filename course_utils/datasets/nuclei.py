@@ -43,8 +43,8 @@ class Nuclei(Dataset[Sample]):
         require_split("nuclei", split, self.splits)
         self.folder = Path(folder) / "stage1_train"
         names = natural_order(path.name for path in self.folder.glob("[!._]*") if path.is_dir())
-        require_some(names, self.folder, "folders ID with ID/images/ID.png and ID/masks/*.png")
         self.names = last_fifth(names, split)
+        require_some(self.names, self.folder, "folders ID with ID/images/ID.png and ID/masks/*.png")
         require_files(self._image(name) for name in self.names)
         self.size = size
 

@@ -31,7 +31,7 @@ def checked_size(size: tuple[int, int] | None) -> tuple[int, int]:
     if size is None:
         return DEFAULT_SIZE
     try:
-        height, width = map(as_integer, size)
+        height, width = map(as_integer, size if isinstance(size, tuple | list) else ())
     except (TypeError, ValueError):
         raise ValueError(f"size must be two whole numbers, (height, width), but it is {size!r}.") from None
     if not (SMALLEST[0] <= height <= LARGEST[0] and SMALLEST[1] <= width <= LARGEST[1]):

@@ -39,6 +39,12 @@ def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
             "boxes_and_masks needs instance ids of 0 and above, but this sample has -1: its data set has no instance truth. "
             "Take a set that has one ('scenes', 'cells', 'nuclei')."
         )
+    _require_one_size(sample)
+    if bool(((sample.labels < 0) | (sample.labels > VOID)).any()):
+        raise ValueError(
+            f"labels should be class ids below {VOID} and {VOID} for void, but go from {int(sample.labels.min())} to "
+            f"{int(sample.labels.max())}; map them to these."
+        )
     ids, masks = ids_to_masks(instances)
     (top, bottom), (left, right) = _first_and_end(masks.any(2)), _first_and_end(masks.any(1))
     boxes = torch.stack([left, top, right, bottom], 1).float()
@@ -59,6 +65,7 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
     Raises: ValueError where `size` is not two positive whole numbers.
     """
     require_size(size)
+    _require_one_size(sample)
     height, width = sample.labels.shape
     if (height, width) == tuple(size):
         return sample
@@ -72,6 +79,18 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
     top, left = (covering[0] - size[0]) // 2, (covering[1] - size[1]) // 2
     window = (..., slice(top, top + size[0]), slice(left, left + size[1]))
     return Sample(image[window].clamp(0, 1).contiguous(), labels[window].contiguous(), instances[window].contiguous())
+
+
+def _require_one_size(sample: Sample) -> None:
+    """Refuse a sample that is not a floating image (3, H, W) with labels and instances (H, W) of the same size."""
+    image, labels, instances = sample
+    shapes = tuple(image.shape), tuple(labels.shape), tuple(instances.shape)
+    if len(shapes[1]) != 2 or shapes[1] != shapes[2] or shapes[0] != (3, *shapes[1]) or 0 in shapes[1]:
+        raise ValueError(
+            f"A sample has an image (3, H, W), labels (H, W) and instances (H, W), but these have the shapes {shapes}."
+        )
+    if not image.is_floating_point():
+        raise ValueError(f"A sample's image is floating in [0, 1], but this is {image.dtype}; divide it by 255.")
 
 
 def require_size(size: tuple[int, int]) -> None:

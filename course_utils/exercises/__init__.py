@@ -82,6 +82,13 @@ class Exercise(Task):
 
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, the form, a known misconception or a value, the first that applies."""
+        try:
+            return self._verdict(candidate)
+        except Exception as error:  # an answer of a type that nothing can be compared with
+            text = f"your answer cannot be compared with the solution's ({type(error).__name__}: {error}). "
+            return Verdict("error", text + "Give a plain tensor, array or number.")
+
+    def _verdict(self, candidate: Callable[..., Any]) -> Verdict:
         wanted, given = self.outcomes(self._solution), self.outcomes(candidate)
         if any(isinstance(outcome.error, NotAttempted) for outcome in given):
             return Verdict("not attempted", self.not_attempted_text())

@@ -3,6 +3,7 @@
 import copy
 import functools
 import linecache
+import math
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ class Outcome(NamedTuple):
     """What one call gave: a value or an exception, and the position of an argument that the call changed."""
 
     value: Any
-    error: Exception | None
+    error: BaseException | None
     changed: int | None
 
 
@@ -36,7 +37,7 @@ def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
     given = copy.deepcopy(tuple(arguments))
     try:
         value = function(*given)
-    except Exception as error:  # whatever a student's code raises is an answer
+    except (Exception, SystemExit) as error:  # whatever a student's code raises is an answer
         return Outcome(None, error, None)
     changed = [n for n, (before, after) in enumerate(zip(arguments, given, strict=True)) if difference(before, after)]
     return Outcome(value, None, changed[0] if changed else None)
@@ -56,7 +57,7 @@ def leaves(value: Any, place: str = "") -> list[Leaf]:
     if isinstance(value, torch.Tensor):
         return [_array_leaf(value, place, rounded=value.dtype in (torch.float32, torch.float16, torch.bfloat16))]
     if isinstance(value, np.ndarray | np.generic):
-        return [_array_leaf(torch.as_tensor(np.asarray(value)), place, rounded=True)]
+        return [_array_leaf(torch.as_tensor(np.array(value)), place, rounded=True)]
     if isinstance(value, bool | int | float):
         return [_array_leaf(torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None), place)]
     return [Leaf(place, type(value).__name__, value, False)]
@@ -65,6 +66,8 @@ def leaves(value: Any, place: str = "") -> list[Leaf]:
 def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf:
     if values.dtype == torch.bool:
         kind = "truth values"
+    elif values.is_complex():
+        kind, values = "complex numbers", values.abs()
     else:
         kind = "decimal numbers" if values.is_floating_point() else "whole numbers"
     return Leaf(place, kind, values.detach().cpu().to(torch.float64), rounded)
@@ -74,7 +77,7 @@ def form_difference(expected: Any, actual: Any) -> str | None:
     """What is wrong with the form of an answer: its parts, kind or shape; None where the form is right."""
     wanted, given = leaves(expected), leaves(actual)
     if [leaf.place for leaf in wanted] != [leaf.place for leaf in given]:
-        return f"Expected {_parts(wanted)}, but got {_parts(given)}."
+        return f"Expected {_parts(expected, wanted)}, but got {_parts(actual, given)}."
     for want, have in zip(wanted, given, strict=True):
         which = f" at {want.place}" if want.place else ""
         numeric = isinstance(want.values, torch.Tensor) and isinstance(have.values, torch.Tensor)
@@ -88,8 +91,18 @@ def form_difference(expected: Any, actual: Any) -> str | None:
     return None
 
 
-def _parts(found: list[Leaf]) -> str:
-    return "one value" if len(found) == 1 and not found[0].place else f"{len(found)} values"
+def _parts(value: Any, found: list[Leaf]) -> str:
+    if len(found) == 1 and not found[0].place:
+        return "one value"
+    return f"a {type(value).__name__} of {len(found)} value{'s' if len(found) != 1 else ''}"
+
+
+def is_number(given: Any) -> bool:
+    """Whether an answer is one finite number, of whatever type."""
+    try:
+        return form_difference(0.0, given) is None and math.isfinite(float(given))
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
 
 
 def difference(expected: Any, actual: Any, *, tolerances: float = 1.0) -> str | None:
@@ -159,7 +172,7 @@ def _nested(values: Any, kind: str) -> str:
     return str(int(values)) if kind == "whole numbers" else f"{values:.6g}"
 
 
-def where_raised(error: Exception, filename: str) -> str:
+def where_raised(error: BaseException, filename: str) -> str:
     """The student's line that raised, as ' in line 3: `x = y / 0`'; empty where it is not in the student's code."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
     if not frames:

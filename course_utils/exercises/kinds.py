@@ -94,8 +94,7 @@ class Answer(Task):
             if isinstance(given, str) and given.lower() in self.options:
                 return None
             return f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
-        form = judging.form_difference(float(0), given)
-        return None if form is None else f"answer with one number; got {given!r}."
+        return None if judging.is_number(given) else f"answer with one number; got {given!r}."
 
     def _same(self, given: Any, wanted: Any) -> bool:
         if self.options is not None:
@@ -141,7 +140,7 @@ class Prediction(Task):
         if guess is ...:
             text = "no prediction yet: replace `...` by a number before you go on; a wrong guess costs nothing."
             self.finish(Verdict("not attempted", text))
-        elif judging.form_difference(float(0), guess) or not low <= float(guess) <= high:
+        elif not judging.is_number(guess) or not low <= float(guess) <= high:
             self.finish(Verdict("error", f"predict one number from {low} to {high}; got {guess!r}."))
         else:
             self._predicted = float(guess)

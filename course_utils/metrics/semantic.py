@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 Absent = Literal["nan", "truth", "zero", "one"]
+MOST_CLASSES = 2**13
+"""A matrix of more classes has more than half a gigabyte; what asks for one has mistaken ids for classes."""
 
 
 def confusion_matrix(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None = 255) -> Tensor:
@@ -34,8 +36,7 @@ def confusion_matrix(pred: Tensor, target: Tensor, num_classes: int, ignore_inde
 
 def as_labels(pred: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """Prediction (labels or logits) and truth as integer labels of one shape, see `confusion_matrix`."""
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1, but is {num_classes}.")
+    _require_classes(num_classes)
     if not isinstance(pred, Tensor) or not isinstance(target, Tensor):
         raise ValueError(
             f"pred and target must be tensors, but are {type(pred).__name__} and {type(target).__name__}; convert them "
@@ -66,6 +67,11 @@ def as_labels(pred: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, T
     if pred.device != target.device:
         raise ValueError(f"pred is on {pred.device} and target on {target.device}; move one of them.")
     return pred, target
+
+
+def _require_classes(num_classes: int) -> None:
+    if not isinstance(num_classes, int) or isinstance(num_classes, bool) or not 1 <= num_classes <= MOST_CLASSES:
+        raise ValueError(f"num_classes must be a whole number from 1 to {MOST_CLASSES}, but is {num_classes!r}.")
 
 
 def without_void(
@@ -185,8 +191,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, *, ignore_index: int | None = 255, absent: Absent = "nan") -> None:
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, but is {num_classes}.")
+        _require_classes(num_classes)
         if absent not in get_args(Absent):
             raise ValueError(f"absent must be one of {get_args(Absent)}, but is {absent!r}.")
         self.num_classes, self.ignore_index, self.absent = num_classes, ignore_index, absent
@@ -230,9 +235,11 @@ def power_mean(values: Tensor, exponent: float, *, dim: int = -1) -> Tensor:
         raise ValueError("power_mean needs a number as exponent, but got NaN.")
     if math.isinf(exponent):
         return values.amax(dim) if exponent > 0 else values.amin(dim)
+    exact = values.double()
     if exponent == 0:
-        return values.log().mean(dim).exp()
-    # Relative to the extreme that dominates, no power overflows.
-    extreme = values.amax(dim, keepdim=True) if exponent > 0 else values.amin(dim, keepdim=True)
-    relative = torch.where(extreme == 0, 1, values / extreme)
-    return extreme.squeeze(dim) * relative.pow(exponent).mean(dim).pow(1 / exponent)
+        return exact.log().mean(dim).exp().to(values.dtype)
+    # Relative to the extreme that dominates, no power overflows; expm1 and log1p keep the digits where q is near 0.
+    extreme = exact.amax(dim, keepdim=True) if exponent > 0 else exact.amin(dim, keepdim=True)
+    relative = torch.where(extreme == 0, 1, exact / extreme)
+    logarithm = torch.expm1(exponent * relative.log()).mean(dim).log1p() / exponent
+    return (extreme.squeeze(dim) * logarithm.exp()).to(values.dtype)

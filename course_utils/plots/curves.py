@@ -1,6 +1,7 @@
 """Curves and bars on axes, with everything named that a reader needs."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ def draw_curves(
     axes: Axes, x: Sequence[float], curves: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, title: str = ""
 ) -> None:
     """Draw curves over a common x, each with its name in the legend and its own marker, so that colour is not all."""
-    for (name, y), marker in zip(curves.items(), "osD^vPX*", strict=False):
+    for (name, y), marker in zip(curves.items(), cycle("osD^vPX*"), strict=False):
         axes.plot(x, y, marker=marker, label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axes.legend()

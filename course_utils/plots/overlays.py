@@ -24,7 +24,14 @@ class HasClasses(Protocol):
 
 
 def to_picture(image: Tensor) -> np.ndarray:
-    """An image (3, H, W) or (1, H, W) in [0, 1] as an array (H, W, 3) of bytes."""
+    """An image (3, H, W) or (1, H, W) in [0, 1] as an array (H, W, 3) of bytes.
+
+    Raises: ValueError for another shape or type.
+    """
+    if image.ndim != 3 or image.shape[0] not in (1, 3) or not image.is_floating_point():
+        raise ValueError(
+            f"Expected a floating image (3, H, W) or (1, H, W) in [0, 1], got {image.dtype} of shape {tuple(image.shape)}."
+        )
     picture = image.detach().cpu().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
@@ -32,9 +39,11 @@ def to_picture(image: Tensor) -> np.ndarray:
 def colour_labels(labels: Tensor, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """A label map (H, W) as a picture (H, W, 3) of bytes; void is white.
 
-    Raises: ValueError where a label has no colour.
+    Raises: ValueError where a label has no colour, and for colours that are no bytes.
     """
-    labels = labels.detach().cpu()
+    labels = labels.detach().cpu().long()
+    if not all(isinstance(part, int) and 0 <= part <= 255 for colour in colours for part in colour):
+        raise ValueError(f"Colours are three whole numbers from 0 to 255, but these are {colours!r}.")
     valid = labels[labels != VOID]
     if len(valid) and (int(valid.min()) < 0 or int(valid.max()) >= len(colours)):
         raise ValueError(
@@ -68,14 +77,24 @@ def draw_labels(axes: Axes, labels: Tensor, data: HasClasses, title: str = "") -
 
 
 def draw_overlay(axes: Axes, image: Tensor, labels: Tensor, data: HasClasses, *, opacity: float = 0.5) -> None:
-    """Draw an image with its label map laid over it; void pixels show the image alone."""
+    """Draw an image with its label map laid over it; void pixels show the image alone.
+
+    Raises: ValueError for an opacity outside 0 to 1.
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity is from 0, the image alone, to 1, the labels alone; got {opacity}.")
     picture, colour = to_picture(image).astype(float), colour_labels(labels, data.colours).astype(float)
     weight = np.where(labels.cpu().numpy() == VOID, 0.0, opacity)[..., None]
     draw(axes, ((1 - weight) * picture + weight * colour).astype(np.uint8))
 
 
 def draw_errors(axes: Axes, labels: Tensor, prediction: Tensor, title: str = "") -> None:
-    """Draw where a prediction (H, W) is wrong: orange; right is light grey, void white."""
+    """Draw where a prediction (H, W) is wrong: orange; right is light grey, void white.
+
+    Raises: ValueError where the two maps differ in shape.
+    """
+    if labels.shape != prediction.shape:
+        raise ValueError(f"Truth and prediction differ in shape: {tuple(labels.shape)}, {tuple(prediction.shape)}.")
     wrong, void = (labels != prediction).cpu().numpy(), (labels == VOID).cpu().numpy()
     picture = np.full((*wrong.shape, 3), 225, dtype=np.uint8)
     picture[wrong] = ERROR_COLOUR

@@ -16,12 +16,16 @@ def confusion_table(matrix: Tensor, classes: Sequence[str], *, title: str = "") 
 
     Up to four classes the cells carry the counts, above that the per cent of the row.
 
-    Raises: ValueError where the matrix is not (K, K) for K class names.
+    Raises: ValueError where the matrix is not (K, K) for K class names, or does not hold counts.
     """
     number = len(classes)
     if tuple(matrix.shape) != (number, number):
         raise ValueError(
             f"Expected a matrix of shape {(number, number)} for {number} classes, got {tuple(matrix.shape)}."
+        )
+    if matrix.is_floating_point() or bool((matrix < 0).any()):
+        raise ValueError(
+            "Expected counts, whole numbers of 0 and above, not shares: the rows are divided by their sums here."
         )
     matrix = matrix.cpu()
     shares = matrix / matrix.sum(1, keepdim=True).clamp(min=1)
@@ -43,6 +47,10 @@ def confusion_table(matrix: Tensor, classes: Sequence[str], *, title: str = "") 
 def score_table(columns: dict[str, Sequence[float]], rows: Sequence[str], *, digits: int = 3) -> "pandas.DataFrame":
     """Scores as a data frame of texts with `digits` decimals, an en dash for NaN: columns by name, one row a name in `rows`."""
     import pandas
+
+    lengths = {name: len(values) for name, values in columns.items()}
+    if set(lengths.values()) != {len(rows)}:
+        raise ValueError(f"Every column needs one value for each of the {len(rows)} rows, but they have {lengths}.")
 
     def text(value: float) -> str:
         return "–" if value != value else f"{value:.{digits}f}"

@@ -51,18 +51,25 @@ class Explorer:
     def values(self, **changed: Any) -> dict[str, Any]:
         """The values of all controls: where they stand at first, but for what is given.
 
-        Raises: ValueError where there is no such control.
+        Raises: ValueError where there is no such control, or where it cannot take the value.
         """
         unknown = set(changed) - set(self.controls)
         if unknown:
             raise ValueError(f"There is no control {sorted(unknown)}; the controls are {sorted(self.controls)}.")
+        for name, value in changed.items():
+            control = self.controls[name]
+            if isinstance(control, Slider) and not control.low <= value <= control.high:
+                raise ValueError(f"{name} goes from {control.low} to {control.high}, but is {value}.")
+            if isinstance(control, Choice) and value not in control.options:
+                raise ValueError(f"{name} is one of {', '.join(control.options)}, but is {value!r}.")
         first = {name: c.value if isinstance(c, Slider) else c.options[0] for name, c in self.controls.items()}
         return first | changed
 
     def figure(self, **changed: Any) -> Figure:
         """The figure for given values; the others stand where they are at first."""
+        values = self.values(**changed)
         figure = plt.figure(figsize=self.size)
-        self.draw(figure, **self.values(**changed))
+        self.draw(figure, **values)
         return figure
 
     def strip(self) -> None:

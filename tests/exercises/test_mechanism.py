@@ -84,15 +84,42 @@ def test_exception_names_the_students_line_and_binds_the_solution(exercise: Exer
     [
         (lambda values, weights: None, "`return` missing"),
         (lambda values, weights: (values * weights).sum(-1, keepdim=True), "Expected the shape (1,)"),
-        (lambda values, weights: ((values * weights).sum(-1), 1), "Expected one value, but got 2 values"),
+        (lambda values, weights: ((values * weights).sum(-1), 1), "Expected one value, but got a tuple of 2 values"),
         (lambda values, weights: (values * weights).sum(-1) > 0, "Expected decimal numbers, but got truth values"),
         (lambda values, weights: values.mul_(weights).sum(-1), "changes its argument `values` in place"),
+        (lambda values, weights: ((values * weights).sum(-1),), "but got a tuple of 1 value."),
+        (lambda values, weights: (values * weights).sum(-1) + 7j, "but got complex numbers"),
         (lambda values, weights: "twelve", "Expected decimal numbers"),
     ],
 )
 def test_wrong_form_is_told(exercise: Exercise, wrong, told: str) -> None:
     verdict = exercise.judge(wrong)
     assert verdict.status == "wrong" and told in verdict.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda values, weights: (values @ weights).to_sparse(),
+        lambda values, weights: np.array([object()]),
+        lambda values, weights: torch.empty(2, device="meta"),
+        lambda values, weights: 10**30,
+        lambda values: values,
+        lambda values, weights: raise_system_exit(),
+        None,
+    ],
+)
+def test_odd_answers_get_a_verdict_and_no_traceback(exercise: Exercise, odd) -> None:
+    assert exercise.judge(odd).status in ("wrong", "error")
+    assert callable(exercise(odd))
+
+
+def raise_system_exit() -> None:
+    raise SystemExit(1)
+
+
+def test_a_flipped_numpy_view_is_compared(exercise: Exercise) -> None:
+    assert exercise.judge(lambda v, w: np.asarray(v @ w)[::-1][::-1]).status == "right"
 
 
 def test_numpy_list_and_float32_answers_count_but_not_a_coarse_one(exercise: Exercise) -> None:
@@ -208,6 +235,8 @@ def test_number_answers() -> None:
     assert task.judge(0.25).status == "right" and task.judge(np.float32(0.25)).status == "right"
     assert task.judge(torch.tensor(0.2501)).status == "right" and task.judge(0.26).status == "wrong"
     assert task.judge(25).misconception == "per_cent" and task.answer(25) == 25
+    for odd in (10**30 * 10**300, 1j, np.array(["x"]), torch.empty((), device="meta"), None, float("nan")):
+        assert task.judge(odd).status == "error"
     assert task.judge("a quarter").status == "error" and task.answer("a quarter") == 0.25
 
 

@@ -138,7 +138,7 @@ LABELS = torch.tensor([[0, 1], [2, 0]])
 @pytest.mark.parametrize(
     ("pred", "target", "num_classes", "message"),
     [
-        (LABELS, LABELS, 0, "num_classes must be at least 1"),
+        (LABELS, LABELS, 0, "num_classes must be a whole number from 1"),
         (LABELS, LABELS.float(), 3, "target must hold integer labels .* torch.float32 .*long"),
         (LABELS, LABELS.to(torch.complex64), 3, "target must hold integer labels"),
         (LABELS.float(), LABELS, 3, r"logits .* \(3, 2, 2\) .* shape is \(2, 2\)"),
@@ -381,7 +381,7 @@ def test_gathering_refuses_what_does_not_fit_and_keeps_what_it_has():
         with pytest.raises(ValueError, match="same classes and void label"):
             metric.merge(other)
     assert torch.equal(metric.matrix, before)
-    with pytest.raises(ValueError, match="num_classes must be at least 1"):
+    with pytest.raises(ValueError, match="num_classes must be a whole number from 1"):
         ConfusionMatrix(0)
     with pytest.raises(ValueError, match="absent must be one of"):
         ConfusionMatrix(3, absent="none")
@@ -495,3 +495,17 @@ def test_semantic_metrics_are_the_same_on_a_gpu():
     assert metric.compute().mean_iou == on_cpu.compute().mean_iou
     with pytest.raises(ValueError, match="pred is on"):
         confusion_matrix(pred.cuda(), target, 5)
+
+
+@pytest.mark.parametrize("num_classes", [0, -1, None, "2", 2.0, True, 200_000])
+def test_a_number_of_classes_that_is_none_is_refused(num_classes):
+    with pytest.raises(ValueError, match="num_classes must be a whole number from 1"):
+        confusion_matrix(torch.tensor([0]), torch.tensor([0]), num_classes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("exponent", [1e-5, -1e-5, 1e-9, -1e-15])
+def test_power_mean_near_zero_is_near_the_geometric_mean(exponent, dtype):
+    values = torch.tensor([0.5, 0.9], dtype=dtype)
+    geometric = math.sqrt(0.5 * 0.9)
+    assert float(power_mean(values, exponent)) == pytest.approx(geometric, abs=2e-6)

@@ -106,6 +106,27 @@ def test_confusion_table_writes_counts_for_few_classes_and_per_cent_for_many() -
         tables.confusion_table(torch.zeros(2, 2), list("abc"))
 
 
+def test_odd_input_to_figures_is_refused() -> None:
+    labels = torch.zeros(2, 3, dtype=torch.int64)
+    _, axes = plt.subplots()
+    with pytest.raises(ValueError, match="floating image"):
+        overlays.to_picture(torch.zeros(3, 2, 2, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="from 0 to 255"):
+        overlays.colour_labels(labels, ((0.5, 0.1, 0.2),))
+    with pytest.raises(ValueError, match="below 2"):
+        overlays.colour_labels(labels.to(torch.int8) - 1, DATA.colours)
+    with pytest.raises(ValueError, match="differ in shape"):
+        overlays.draw_errors(axes, labels, labels[:1])
+    with pytest.raises(ValueError, match="opacity"):
+        overlays.draw_overlay(axes, torch.zeros(3, 2, 3), labels, DATA, opacity=2)
+    with pytest.raises(ValueError, match="not shares"):
+        tables.confusion_table(torch.eye(2) / 2, ["a", "b"])
+    with pytest.raises(ValueError, match="each of the 2 rows"):
+        tables.score_table({"IoU": [1.0]}, ["x", "y"])
+    curves.draw_curves(axes, [1, 2], {str(n): [n, n] for n in range(12)}, xlabel="x", ylabel="y")
+    assert len(axes.lines) == 12
+
+
 def test_score_table_shows_a_dash_for_nan() -> None:
     frame = tables.score_table({"IoU": torch.tensor([0.12345, float("nan")])}, ["one", "two"])
     assert frame["IoU"].tolist() == ["0.123", "–"]

@@ -61,6 +61,10 @@ def test_threshold_at_the_ends_takes_all_or_nothing_for_membrane() -> None:
 def test_unknown_controls_are_refused() -> None:
     with pytest.raises(ValueError, match="no control \\['size'\\]"):
         overlap.OVERLAP.figure(size=3)
+    for odd in ({"side": 100}, {"shift": -1}, {"shift": float("nan")}):
+        with pytest.raises(ValueError, match="goes from"):
+            overlap.OVERLAP.figure(**odd)
+    assert plt.get_fignums() == []
     with pytest.raises(ValueError, match="Settings name"):
         Explorer(lambda figure: None, lambda: "", {}, [{"size": 3}])
 
@@ -68,3 +72,5 @@ def test_unknown_controls_are_refused() -> None:
 def test_a_choice_starts_with_its_first_option() -> None:
     explorer = Explorer(lambda figure, way: None, lambda way: way, {"way": Choice("the way", ("left", "right"))}, [])
     assert explorer.values() == {"way": "left"}
+    with pytest.raises(ValueError, match="one of left, right"):
+        explorer.values(way="up")
