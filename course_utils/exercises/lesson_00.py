@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.exercises import Exercise
+from course_utils.exercises import Exercise, mistakes_00 as mistakes
 from course_utils.exercises.kinds import Answer, Prediction
 
 warm_up = Answer(
@@ -70,54 +70,6 @@ def encode_panoptic(labels: Tensor, instances: Tensor) -> Tensor:
     return ids
 
 
-def _instance_times_thousand(labels: Tensor, instances: Tensor) -> Tensor:
-    """You swapped the two: the class is multiplied by 1000, the instance is added."""
-    return torch.where(labels == 255, 255_000, labels + 1000 * instances)
-
-
-def _minus_one_on_void(labels: Tensor, instances: Tensor) -> Tensor:
-    """Void is to be 255000, as the formula gives it for class 255; you made it -1."""
-    return torch.where(labels == 255, -1, labels * 1000 + instances)
-
-
-def _objects_are_void(labels: Tensor, instances: Tensor) -> Tensor:
-    """You made whole objects void. Void pixels are those whose *label* is 255."""
-    return torch.where((labels == 255) | (instances > 0), 255_000, labels * 1000)
-
-
-def _sum(labels: Tensor, instances: Tensor) -> Tensor:
-    """You add class and instance, and the sum does not tell them apart: class 5 with instance 2 and class 6 with
-    instance 1 are both 7."""
-    return torch.where(labels == 255, 255_000, labels + instances)
-
-
-def _hundred(labels: Tensor, instances: Tensor) -> Tensor:
-    """With a factor of 100 the hundredth instance of a class runs into the next class; the convention is 1000."""
-    return torch.where(labels == 255, 255_000, labels * 100 + instances)
-
-
-def _bare_stuff(labels: Tensor, instances: Tensor) -> Tensor:
-    """You multiply by 1000 only where there is an instance: stuff needs 1000 · class too, so that `ids // 1000` is the
-    class everywhere. (Cityscapes' own files do leave stuff bare.)"""
-    return torch.where(labels == 255, 255_000, torch.where(instances > 0, labels * 1000 + instances, labels))
-
-
-def _void_keeps_instance(labels: Tensor, instances: Tensor) -> Tensor:
-    """Void pixels kept an instance: the border of an object is labelled void here, but still carries its id. Set
-    all void pixels to 255000."""
-    return labels * 1000 + instances
-
-
-def _void_as_zero(labels: Tensor, instances: Tensor) -> Tensor:
-    """You set void to 0, which is also the id of class 0 without an instance: nobody can tell the two apart later."""
-    return torch.where(labels == 255, 0, labels * 1000 + instances)
-
-
-def _void_as_label(labels: Tensor, instances: Tensor) -> Tensor:
-    """You left void at 255, which is the id of class 0, instance 255; void becomes 255000, as the formula has it."""
-    return torch.where(labels == 255, 255, labels * 1000 + instances)
-
-
 def _draw_maps(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     labels = torch.randint(0, 8, (5, 7), generator=generator)
     instances = torch.where(labels > 4, torch.randint(1, 300, (5, 7), generator=generator), 0)
@@ -134,15 +86,15 @@ encode_panoptic = Exercise(
         (torch.tensor([[6], [255], [0]]), torch.tensor([[3], [1], [0]])),
     ],
     [
-        _instance_times_thousand,
-        _sum,
-        _hundred,
-        _bare_stuff,
-        _void_keeps_instance,
-        _void_as_zero,
-        _void_as_label,
-        _minus_one_on_void,
-        _objects_are_void,
+        mistakes.instance_times_thousand,
+        mistakes.class_plus_instance,
+        mistakes.hundred,
+        mistakes.bare_stuff,
+        mistakes.void_keeps_instance,
+        mistakes.void_as_zero,
+        mistakes.void_as_label,
+        mistakes.minus_one_on_void,
+        mistakes.objects_are_void,
     ],
     [
         "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
@@ -276,73 +228,6 @@ def decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
     return labels
 
 
-def _given_decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
-    """This is still the version given. Which label does it give to a pixel whose colour is not in the palette?"""
-    labels = torch.zeros(picture.shape[:2], dtype=torch.int64)
-    for label, colour in enumerate(palette):
-        labels[(picture == colour).all(dim=-1)] = label
-    return labels
-
-
-def _only_the_void_colour_known(picture: Tensor, palette: Tensor) -> Tensor:
-    """You turn one colour into void, the one that you saw here. Any colour that is not in the palette is void: other files
-    have others."""
-    labels = _given_decode_colours(picture, palette)
-    return torch.where((picture == torch.tensor([224, 224, 192])).all(dim=-1), 255, labels)
-
-
-def _erased_by_the_next_class(picture: Tensor, palette: Tensor) -> Tensor:
-    """Each round of your loop sets all other pixels to 255 again, so that only the last class is left."""
-    labels = torch.full(picture.shape[:2], 255)
-    for label, colour in enumerate(palette):
-        labels = torch.where((picture == colour).all(dim=-1), label, 255)
-    return labels
-
-
-def _labels_from_one(picture: Tensor, palette: Tensor) -> Tensor:
-    """Your labels begin at 1; the first row of the palette is class 0."""
-    labels = decode_colours._solution(picture, palette)
-    return torch.where(labels == 255, 255, labels + 1)
-
-
-def _void_is_the_next_class(picture: Tensor, palette: Tensor) -> Tensor:
-    """You gave void a number of its own, K. Here it is 255, which loss and scores skip."""
-    labels = decode_colours._solution(picture, palette)
-    return torch.where(labels == 255, len(palette), labels)
-
-
-def _starts_with_ones(picture: Tensor, palette: Tensor) -> Tensor:
-    """Unknown colours now become class 1 instead of class 0: the same bug. Which label means that nothing is known?"""
-    labels = decode_colours._solution(picture, palette)
-    return torch.where(labels == 255, 1, labels)
-
-
-def _minus_one(picture: Tensor, palette: Tensor) -> Tensor:
-    """Void is 255 in this course, as in the files of most data sets; you made it -1."""
-    labels = decode_colours._solution(picture, palette)
-    return torch.where(labels == 255, -1, labels)
-
-
-def _any_channel(picture: Tensor, palette: Tensor) -> Tensor:
-    """You accept a pixel that has one of the three channels right; all three must agree."""
-    labels = torch.full(picture.shape[:2], 255)
-    for label, colour in enumerate(palette):
-        labels[(picture == colour).any(dim=-1)] = label
-    return labels
-
-
-def _nearest_colour(picture: Tensor, palette: Tensor) -> Tensor:
-    """You take the nearest colour of the palette, so that void becomes some class too; only equal colours count."""
-    distance = (picture[:, :, None].double() - palette.double()).square().sum(-1)
-    return distance.argmin(-1)
-
-
-def _zero_means_void(picture: Tensor, palette: Tensor) -> Tensor:
-    """You turned all of class 0 into void as well: begin with 255 everywhere, so that 0 is only where its colour is."""
-    labels = _given_decode_colours(picture, palette)
-    return torch.where(labels == 0, 255, labels)
-
-
 def _draw_painted(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     palette = torch.tensor([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]])
     painted = torch.cat([palette, torch.tensor([[224, 224, 192], [128, 64, 0]])])
@@ -360,15 +245,15 @@ decode_colours = Exercise(
         (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
     ],
     [
-        _only_the_void_colour_known,
-        _erased_by_the_next_class,
-        _labels_from_one,
-        _minus_one,
-        _void_is_the_next_class,
-        _starts_with_ones,
-        _any_channel,
-        _nearest_colour,
-        _zero_means_void,
+        mistakes.only_the_void_colour_known,
+        mistakes.erased_by_the_next_class,
+        mistakes.labels_from_one,
+        mistakes.minus_one,
+        mistakes.void_is_the_next_class,
+        mistakes.starts_with_ones,
+        mistakes.any_channel,
+        mistakes.nearest_colour,
+        mistakes.zero_means_void,
     ],
     [
         "Which label does a pixel get whose colour is not in the palette at all?",
@@ -376,7 +261,7 @@ decode_colours = Exercise(
     ],
     draw=_draw_painted,
     common_errors={"mask": "Compare along the last axis of the picture, the colour channels: `.all(dim=-1)`."},
-    given=_given_decode_colours,
+    given=mistakes.given_decode_colours,
     difficulty=2,
     minutes=8,
 )
