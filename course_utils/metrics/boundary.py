@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.metrics.semantic import as_labels, confusion_matrix, scores, without_void
+from course_utils.ops.checks import require_tensor
 from course_utils.ops.distance import distance_to
 from course_utils.ops.masks import boundaries
 
@@ -114,6 +115,8 @@ def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tens
 
     Shapes: `a`, `b` bool (…, H, W). Raises: ValueError for other types or shapes, and a percentile not in 0 … 100.
     """
+    require_tensor(a, "a")
+    require_tensor(b, "b")
     if a.dtype != torch.bool or b.dtype != torch.bool or a.shape != b.shape or a.ndim < 2:
         raise ValueError(
             "hausdorff_distance needs two bool masks of one shape (…, H, W), but got "

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from course_utils.ops.checks import require_tensor
+
 Absent = Literal["nan", "truth", "zero", "one"]
 MOST_CLASSES = 2**13
 """A matrix of more classes has more than half a gigabyte; what asks for one has mistaken ids for classes."""
@@ -153,6 +155,7 @@ def scores(matrix: Tensor, *, absent: Absent = "nan") -> SemanticScores:
 
     Raises: ValueError for a matrix that is not square or has negative counts, and for an unknown `absent`.
     """
+    require_tensor(matrix, "matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"A confusion matrix has the shape (K, K), but this has {tuple(matrix.shape)}.")
     if not (matrix >= 0).all():
@@ -229,6 +232,7 @@ def power_mean(values: Tensor, exponent: float, *, dim: int = -1) -> Tensor:
 
     Raises: ValueError for values that are negative, not finite, not floating or none at all, and for a NaN exponent.
     """
+    require_tensor(values, "values")
     if not values.is_floating_point() or values.numel() == 0 or not ((values >= 0) & values.isfinite()).all():
         raise ValueError(f"power_mean needs finite floating values of 0 and above, at least one, but got {values}.")
     if math.isnan(exponent):

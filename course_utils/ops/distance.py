@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from course_utils.ops.checks import require_tensor
+
 
 def distance_transform(mask: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """Distance of every pixel of a mask to the nearest pixel outside the mask; 0 outside.
@@ -72,6 +74,7 @@ def _squared_distances(points: Tensor, reach: int) -> Tensor:
 
 
 def _check(mask: Tensor, dtype: torch.dtype) -> None:
+    require_tensor(mask, "mask")
     if mask.dtype != torch.bool or mask.ndim < 2:
         raise ValueError(
             f"Distances are taken of a bool mask (…, H, W), but this is {mask.dtype} of shape {tuple(mask.shape)}; "

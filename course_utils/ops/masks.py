@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from course_utils.ops.checks import require_tensor
+
 
 def boundaries(labels: Tensor, width: float = 1, *, ignore_index: int | None = 255, border: bool = False) -> Tensor:
     """The pixels within `width` of a pixel with another label: the boundary truth of a label map.
@@ -20,6 +22,7 @@ def boundaries(labels: Tensor, width: float = 1, *, ignore_index: int | None = 2
     Raises: ValueError for labels that are floating or have fewer than two dimensions, and for a width that is infinite
     or below 1.
     """
+    require_tensor(labels, "labels")
     if labels.is_floating_point() or labels.ndim < 2:
         raise ValueError(
             f"boundaries needs integer or bool labels (…, H, W), but got {labels.dtype} of shape {tuple(labels.shape)}; "
@@ -67,6 +70,7 @@ def connected_components(mask: Tensor, *, connectivity: int = 4) -> Tensor:
 
     Raises: ValueError for a mask that is not bool and for another connectivity.
     """
+    require_tensor(mask, "mask")
     from scipy.ndimage import generate_binary_structure, label
 
     if mask.dtype != torch.bool or mask.ndim < 2:
@@ -91,6 +95,7 @@ def ids_to_masks(instances: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises: ValueError for a map of another type or shape, and for negative ids, which stand for "no instance truth".
     """
+    require_tensor(instances, "instances")
     if instances.is_floating_point() or instances.dtype == torch.bool or instances.ndim != 2:
         raise ValueError(
             f"ids_to_masks needs integer ids (H, W), but got {instances.dtype} of shape {tuple(instances.shape)}; "
@@ -113,6 +118,7 @@ def masks_to_ids(masks: Tensor, *, overlap: bool = False) -> Tensor:
 
     Raises: ValueError for masks of another type or shape, and for masks that overlap, unless that is allowed.
     """
+    require_tensor(masks, "masks")
     if masks.dtype != torch.bool or masks.ndim != 3:
         raise ValueError(
             f"masks_to_ids needs bool masks (N, H, W), but got {masks.dtype} of shape {tuple(masks.shape)}."

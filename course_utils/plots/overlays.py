@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from torch import Tensor
 
 from course_utils.datasets.samples import VOID, Sample
+from course_utils.ops.checks import require_tensor
 
 VOID_COLOUR = (255, 255, 255)
 ERROR_COLOUR = (213, 94, 0)
@@ -28,6 +29,7 @@ def to_picture(image: Tensor) -> np.ndarray:
 
     Raises: ValueError for another shape or type.
     """
+    require_tensor(image, "image")
     if image.ndim != 3 or image.shape[0] not in (1, 3) or not image.is_floating_point():
         raise ValueError(
             f"Expected a floating image (3, H, W) or (1, H, W) in [0, 1], got {image.dtype} of shape {tuple(image.shape)}."
@@ -41,6 +43,7 @@ def colour_labels(labels: Tensor, colours: Sequence[tuple[int, int, int]]) -> np
 
     Raises: ValueError where a label has no colour, and for colours that are no bytes.
     """
+    require_tensor(labels, "labels")
     labels = labels.detach().cpu().long()
     if not all(isinstance(part, int) and 0 <= part <= 255 for colour in colours for part in colour):
         raise ValueError(f"Colours are three whole numbers from 0 to 255, but these are {colours!r}.")
@@ -57,6 +60,7 @@ def colour_labels(labels: Tensor, colours: Sequence[tuple[int, int, int]]) -> np
 
 def colour_instances(instances: Tensor) -> np.ndarray:
     """Instance ids (H, W) as a picture (H, W, 3) of bytes: black where there is none, a bright colour for each id."""
+    require_tensor(instances, "instances")
     ids = instances.detach().cpu().numpy()
     hues = plt.get_cmap("hsv")((ids * 0.381966) % 1.0)[..., :3]  # the golden angle keeps neighbouring ids apart
     return np.where((ids > 0)[..., None], hues * 255, 0).astype(np.uint8)
