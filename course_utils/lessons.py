@@ -14,4 +14,7 @@ class Lesson(NamedTuple):
 LESSONS: dict[int, Lesson] = {
     0: Lesson("00_tasks_and_data", "Tasks, data, and how this course works", 75),
     1: Lesson("01_metrics", "Metrics", 90),
+    2: Lesson("02_sliding_window", "The sliding window, and how to get rid of it", 90),
+    3: Lesson("03_interpolation", "Between the pixels: upsampling and interpolation", 90),
+    4: Lesson("04_transposed_convolution", "Transposed convolution as a matrix", 90),
 }

@@ -81,7 +81,7 @@ class Exercise(Task):
         return [judging.call(self._runnable(candidate), probe) for probe in self.probes]
 
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
-        """Say what is wrong: an exception, None, the form, a known misconception or a value, the first that applies."""
+        """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
         try:
             return self._verdict(candidate)
         except Exception as error:  # an answer of a type that nothing can be compared with
@@ -95,15 +95,17 @@ class Exercise(Task):
         if self.given and self._matches(given, self.given):
             text = f"{_sentence(self.given)} The lesson goes on with the repaired version."
             return Verdict("not attempted", text, _name(self.given))
-        problem = self._problem_of_form(candidate, wanted, given)
+        problem = self._failure(candidate, wanted, given)
         if problem:
             return problem
-        if not any(judging.difference(want.value, have.value) for want, have in zip(wanted, given, strict=True)):
-            return Verdict("right", "right.")
-        for known in self.misconceptions:
+        first_difference = self._first_difference(wanted, given)
+        for known in self.misconceptions if first_difference else ():
             if self._matches(given, known.wrong):
                 return Verdict("wrong", f"not yet. {known.sentence}", known.name)
-        return Verdict("wrong", f"not yet. {self._first_difference(wanted, given)}")
+        problem = self._problem_of_form(wanted, given)
+        if problem:
+            return problem
+        return Verdict("wrong", f"not yet. {first_difference}") if first_difference else Verdict("right", "right.")
 
     def _matches(self, given: list[judging.Outcome], wrong: Callable[..., Any]) -> bool:
         """Whether a candidate's outcomes are those of a known wrong version, on all probes."""
@@ -113,19 +115,23 @@ class Exercise(Task):
             for want, have in zip(known, given, strict=True)
         )
 
-    def _problem_of_form(
+    def _failure(
         self, candidate: Callable[..., Any], wanted: list[judging.Outcome], given: list[judging.Outcome]
     ) -> Verdict | None:
-        pairs = list(zip(self.probes, wanted, given, strict=True))
-        for probe, _, have in pairs:
+        for probe, have in zip(self.probes, given, strict=True):
             if have.error is not None:
                 raised = f"{type(have.error).__name__}: {have.error}"
                 line = judging.where_raised(have.error, _filename(candidate))
                 advice = [f"\n{text}" for key, text in self.common_errors.items() if key in raised]
                 return Verdict("error", f"your code raised {raised}{line}\n{self._described(probe)}{''.join(advice)}")
-        for probe, want, have in pairs:
+        for probe, want, have in zip(self.probes, wanted, given, strict=True):
             if have.value is None and want.value is not None:
                 return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._described(probe)}")
+        return None
+
+    def _problem_of_form(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> Verdict | None:
+        pairs = list(zip(self.probes, wanted, given, strict=True))
+        for probe, want, have in pairs:
             problem = judging.form_difference(want.value, have.value)
             if problem:
                 return Verdict("wrong", f"the form of the answer is not right. {problem}\n{self._described(probe)}")
@@ -135,12 +141,12 @@ class Exercise(Task):
                 return Verdict("wrong", f"your code changes its argument `{name}` in place; work on a copy.")
         return None
 
-    def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str:
+    def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str | None:
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             difference = judging.difference(want.value, have.value)
             if difference:
                 return f"{self._described(probe)}: {difference}."
-        return "The answers differ."
+        return None
 
     def _described(self, probe: tuple[Any, ...]) -> str:
         arguments = (f"{name} = {judging.shown(value)}" for name, value in zip(self._parameters(), probe, strict=False))
@@ -214,7 +220,7 @@ def tasks(lesson: int) -> list[Task]:
 
 
 def progress() -> None:
-    """Show what has been solved, lesson by lesson; kept on this computer only."""
+    """Show what has been solved, lesson by lesson, with the exercises of lessons that are begun; kept on this computer only."""
     from course_utils.lessons import LESSONS
 
     kept = read_progress()
@@ -224,5 +230,6 @@ def progress() -> None:
         found = tasks(number)
         solved = sum(kept.get(task.name) in ("right", "done") for task in found)
         lines.append(f"{number:02d} {lesson.title}: {solved} of {len(found)}")
-        lines += [f"    {marks.get(kept.get(task.name, ''), '·')} {task.name}" for task in found]
+        if 0 < sum(task.name in kept for task in found) and solved < len(found):
+            lines += [f"    {marks.get(kept.get(task.name, ''), '·')} {task.name}" for task in found]
     show_message("\n".join(lines))

@@ -97,6 +97,26 @@ def test_wrong_form_is_told(exercise: Exercise, wrong, told: str) -> None:
     assert verdict.status == "wrong" and told in verdict.text
 
 
+def test_known_misconception_of_another_shape_is_told_by_its_sentence(exercise: Exercise) -> None:
+    def axis_kept(values: Tensor, weights: Tensor) -> Tensor:
+        """You kept the axis that was summed over."""
+        return (values * weights).sum(-1, keepdim=True)
+
+    known = Exercise("weighted_sum", weighted_sum, exercise.probes, [plain_sum, axis_kept], ["first"])
+    verdict = known.judge(lambda values, weights: (values @ weights)[:, None])
+    assert (verdict.status, verdict.misconception) == ("wrong", "axis_kept")
+
+
+def test_a_list_is_taken_for_a_tuple() -> None:
+    def size_and_step(n: int) -> tuple[int, int]:
+        """Two numbers."""
+        return 3 * n, n + 1
+
+    pair = Exercise("size_and_step", size_and_step, [(4,), (5,)], [], ["first"])
+    assert pair.judge(lambda n: [3 * n, n + 1]).status == "right"
+    assert pair.judge(lambda n: [3 * n, n]).status == "wrong"
+
+
 @pytest.mark.parametrize(
     "odd",
     [
