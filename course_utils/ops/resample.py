@@ -131,12 +131,13 @@ def bilinear_sample(x: Tensor, points: Tensor, *, padding: str = "border") -> Te
     rows, row_weights = _two_nearest(points[..., 1], height, padding)
     # A table with a row for every pixel: a view of a channels-last image, else one transposition, image index last.
     if x.is_contiguous(memory_format=torch.channels_last):
-        table, image_step, pixel_step = x.permute(0, 2, 3, 1).reshape(-1, channels), height * width, 1
+        table, image_step, pixel_step = x.permute(0, 2, 3, 1), height * width, 1
     else:
-        table, image_step, pixel_step = x.reshape(batch * channels, height * width).T.reshape(-1, channels), 1, batch
+        table, image_step, pixel_step = x.reshape(batch * channels, height * width).T, 1, batch
     image = torch.arange(batch, device=x.device).view(-1, *[1] * points.ndim) * image_step
     corners = image + pixel_step * width * rows[..., :, None] + pixel_step * columns[..., None, :]
     weights = row_weights[..., :, None] * column_weights[..., None, :]
+    table = table.reshape(batch * height * width, channels)
     # A weighted sum of a few rows of a table is what embedding_bag computes, without a copy of these rows.
     weights = weights.reshape(-1, 4).to(x.dtype)
     values = embedding_bag(corners.view(-1, 4), table, mode="sum", per_sample_weights=weights)
@@ -195,8 +196,8 @@ def _cubic(distance: Tensor, a: float) -> Tensor:
 def _two_nearest(coordinate: Tensor, size: int, padding: str) -> tuple[Tensor, Tensor]:
     """Indices and weights (…, 2) of the two pixels of an axis whose centres are on either side of a coordinate."""
     pixel = coordinate - 0.5
-    # hardtanh is clamp with gradient 0 at the limits themselves, which grid_sample has too.
-    pixel = hardtanh(pixel, 0, size - 1) if padding == "border" else pixel.clamp(-1, size)
+    # Beyond these limits nothing changes. The gradient of hardtanh is 0 at the limits themselves, as grid_sample's is.
+    pixel = hardtanh(pixel, 0, size - 1) if padding == "border" else pixel.clamp(-2, size + 1)
     first = pixel.detach().floor()
     t = pixel - first
     indices = torch.stack([first, first + 1], -1).long()
@@ -230,5 +231,5 @@ def _check_points(x: Tensor, points: Tensor) -> None:
     if not points.is_floating_point() or points.device != x.device:
         raise ValueError(
             f"points must be floating and on the image's device, {x.device}, but are {points.dtype} on {points.device}; "
-            "use `points.to(x)`."
+            "use `.float()` and `.to(x.device)`."
         )

@@ -56,7 +56,19 @@ def bench_bilinear_resize_8x_up_logits_of_one_image() -> Comparison:
 
 
 def bench_bilinear_resize_2x_up_image() -> Comparison:
-    return _resize(_maps(1, 3, 256, 256), (512, 512), None)
+    return _resize(_maps(1, 3, 256, 256), (512, 512), 0.9)
+
+
+def bench_bilinear_resize_2x_up_image_forward_backward() -> Comparison:
+    return _resize(_maps(1, 3, 256, 256), (512, 512), 0.6, backward=True)
+
+
+def bench_bilinear_resize_2x_up_large() -> Comparison:
+    return _resize(_maps(2, 16, 128, 128), (256, 256), 0.9)
+
+
+def bench_bilinear_resize_2x_up_large_forward_backward() -> Comparison:
+    return _resize(_maps(2, 16, 128, 128), (256, 256), 0.6, backward=True)
 
 
 def bench_bilinear_resize_2x_up_forward_backward() -> Comparison:
@@ -111,15 +123,24 @@ def _sample(x: Tensor, goal: float | None, *, backward: bool = False) -> Compari
 
 
 def bench_bilinear_sample_256_channels() -> Comparison:
-    return _sample(_maps(2, 256, 64, 64), 1)
+    return _sample(_maps(2, 256, 32, 32), 1)
 
 
 def bench_bilinear_sample_256_channels_forward_backward() -> Comparison:
+    return _sample(_maps(2, 256, 32, 32), 1, backward=True)
+
+
+def bench_bilinear_sample_256_channels_large_map() -> Comparison:
+    """As many points as pixels: the transposition of the map to a row a pixel takes as long as the sampling."""
+    return _sample(_maps(2, 256, 64, 64), 1)
+
+
+def bench_bilinear_sample_256_channels_large_map_forward_backward() -> Comparison:
     return _sample(_maps(2, 256, 64, 64), 1, backward=True)
 
 
 def bench_bilinear_sample_256_channels_last() -> Comparison:
-    return _sample(_maps(2, 256, 64, 64).contiguous(memory_format=torch.channels_last), None)
+    return _sample(_maps(2, 256, 64, 64).contiguous(memory_format=torch.channels_last), 1)
 
 
 def bench_bilinear_sample_64_channels() -> Comparison:

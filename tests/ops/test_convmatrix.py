@@ -235,13 +235,11 @@ def test_gradients_of_conv2d_equal_the_library():
 @pytest.mark.parametrize("sparse", [False, True])
 def test_conv_matrix_is_differentiable(sparse):
     weight, y = random(2, 1, 3, 2).requires_grad_(), random(12, 3, seed=1).requires_grad_()
-    matrix = conv_matrix(weight, (5, 4), stride=(2, 1), padding=(0, 0), sparse=sparse)
 
     def product(weight, y):
         matrix = conv_matrix(weight, (5, 4), stride=(2, 1), sparse=sparse)
         return (transpose_csr(matrix) if sparse else matrix.t()) @ y
 
-    assert matrix.shape == (12, 20)
     assert torch.autograd.gradcheck(product, (weight, y))
 
 
