@@ -75,7 +75,7 @@ def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf
 
 def form_difference(expected: Any, actual: Any) -> str | None:
     """What is wrong with the form of an answer: its parts, kind or shape; None where the form is right."""
-    wanted, given = leaves(expected), leaves(_as_tuple(actual, expected))
+    wanted, given = leaves(expected), leaves(_as_expected_sequence(actual, expected))
     if [leaf.place for leaf in wanted] != [leaf.place for leaf in given]:
         return f"Expected {_parts(expected, wanted)}, but got {_parts(actual, given)}."
     for want, have in zip(wanted, given, strict=True):
@@ -91,9 +91,11 @@ def form_difference(expected: Any, actual: Any) -> str | None:
     return None
 
 
-def _as_tuple(actual: Any, expected: Any) -> Any:
-    """A list where a tuple is expected is meant as one."""
-    return tuple(actual) if isinstance(actual, list) and isinstance(expected, tuple) else actual
+def _as_expected_sequence(actual: Any, expected: Any) -> Any:
+    """A list where a tuple is expected is meant as one, and a tuple where a list is."""
+    if isinstance(actual, list) and isinstance(expected, tuple):
+        return tuple(actual)
+    return list(actual) if isinstance(actual, tuple) and isinstance(expected, list) else actual
 
 
 def _parts(value: Any, found: list[Leaf]) -> str:
@@ -112,7 +114,7 @@ def is_number(given: Any) -> bool:
 
 def difference(expected: Any, actual: Any, *, tolerances: float = 1.0) -> str | None:
     """Where two answers of the same form differ by more than `tolerances` tolerances; None where nowhere."""
-    wanted, given = leaves(expected), leaves(_as_tuple(actual, expected))
+    wanted, given = leaves(expected), leaves(_as_expected_sequence(actual, expected))
     if len(wanted) != len(given) or form_difference(expected, actual):
         return "The form differs."
     for want, have in zip(wanted, given, strict=True):

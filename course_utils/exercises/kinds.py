@@ -13,7 +13,7 @@ from course_utils.messages import show_message
 class Answer(Task):
     """A number, a choice, or a table of choices, checked against `solution`.
 
-    - `solution`: a number; one of `options`; or a dictionary of them, item by item.
+    - `solution`: a number; one of `options`, small letters; or a dictionary of them, item by item.
     - `misconceptions`: (name, wrong value, sentence); for a dictionary the wrong value is a pair (item, choice).
     - `explanation`: what is said after the right answer.
     - `tolerance`: relative, for numbers; say in the question to how many digits an answer is wanted.
@@ -44,8 +44,11 @@ class Answer(Task):
         verdict = self.judge(given)
         self.finish(verdict)
         if isinstance(self._solution, dict) and isinstance(given, dict):
-            return {key: wanted if given.get(key, ...) is ... else given[key] for key, wanted in self._solution.items()}
-        return self._solution if given is ... or verdict.status == "error" else given
+            return {
+                key: wanted if given.get(key, ...) is ... else self._as_option(given[key])
+                for key, wanted in self._solution.items()
+            }
+        return self._solution if given is ... or verdict.status == "error" else self._as_option(given)
 
     def judge(self, given: Any) -> Verdict:
         """Say what is wrong with an answer: its form, a known misconception, or that it is not the one."""
@@ -91,14 +94,19 @@ class Answer(Task):
 
     def _problem(self, given: Any) -> str | None:
         if self.options is not None:
-            if isinstance(given, str) and given.lower() in self.options:
+            choice = self._as_option(given)
+            if isinstance(choice, str) and choice in self.options:
                 return None
             return f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
         return None if judging.is_number(given) else f"answer with one number; got {given!r}."
 
+    def _as_option(self, given: Any) -> Any:
+        """A choice as the options spell it: "True" and True are "true"; what is no word stays what it is."""
+        return str(given).lower() if self.options is not None and isinstance(given, str | bool) else given
+
     def _same(self, given: Any, wanted: Any) -> bool:
         if self.options is not None:
-            return given.lower() == wanted
+            return self._as_option(given) == wanted
         return abs(float(given) - float(wanted)) <= self.tolerance * max(abs(float(wanted)), 1e-12)
 
     def solution_source(self) -> str:
@@ -111,8 +119,8 @@ class Answer(Task):
 class Prediction(Task):
     """A number written down before it is measured; never judged, because a wrong guess is the point of it.
 
-    `limits`: the smallest and the largest number that make sense; `digits`: how many decimals are shown; `explanation`:
-    why the measured number is what it is.
+    `limits`: the smallest and the largest number that make sense, (0, 100) for per cent; `digits`: how many decimals are
+    shown; `explanation`: why the measured number is what it is.
     """
 
     kind = "prediction"
@@ -144,7 +152,11 @@ class Prediction(Task):
             self.finish(Verdict("error", f"predict one number from {low} to {high}; got {guess!r}."))
         else:
             self._predicted = float(guess)
-            self.finish(Verdict("done", f"you predict {self._predicted:.{self.digits}f}."))
+            text = f"you predict {self._predicted:.{self.digits}f}."
+            if self.limits == (0, 100) and 0 < self._predicted < 1:
+                share = f"{self._predicted:g}"
+                text = f"you predict {share} per cent. If you meant the share {share}, write it in per cent."
+            self.finish(Verdict("done", text))
 
     def reveal(self, measured: Any) -> None:
         """Show the measured number beside the guess, and say why."""

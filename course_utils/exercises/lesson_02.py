@@ -8,8 +8,11 @@ from torch import Tensor
 
 from course_utils.exercises import (
     Exercise,
-    mistakes_02 as mistakes,
+    mistakes_02 as of_windows,
+    mistakes_02_fields as of_fields,
     mistakes_02_layers as of_layers,
+    mistakes_02_shifts as of_shifts,
+    mistakes_02_strips as of_strips,
     probes_02 as probes,
 )
 from course_utils.exercises.kinds import Prediction
@@ -27,17 +30,7 @@ count_windows = Exercise(
     "count_windows",
     count_windows,
     [(4, 6, 3, 1), (6, 9, 2, 3), (11, 8, 5, 2), (5, 12, 5, 3), (720, 1280, 65, 1)],
-    [
-        mistakes.steps_not_positions,
-        mistakes.sticks_out,
-        mistakes.divided_after_adding_one,
-        mistakes.product_divided,
-        mistakes.stride_one,
-        mistakes.strides_across_only,
-        mistakes.every_pixel,
-        mistakes.tiles,
-        mistakes.rows_plus_columns,
-    ],
+    of_windows.COUNT_WINDOWS,
     [
         "One row first: where does the leftmost window begin, and where the rightmost one that still fits?",
         "The window can go width - window pixels to the right. How many whole steps of `stride` are that?",
@@ -66,22 +59,26 @@ sliding_window = Exercise(
     "sliding_window",
     sliding_window,
     [
-        (probes.ReadsWindow(1, 2), probes.digits([1, 2, 3, 4], [5, 6, 7, 8], [9, 1, 4, 7]), 2),
+        # Odd and even windows; K is 2, rows and columns are 3 and 4, or 4 and 3.
+        (
+            probes.ReadsWindow(1, 3),
+            probes.digits(
+                [1, 2, 3, 4, 5, 6], [7, 8, 9, 1, 3, 2], [4, 6, 5, 9, 7, 8], [2, 9, 1, 8, 6, 3], [5, 3, 8, 2, 4, 7]
+            ),
+            3,
+        ),
         (
             probes.ReadsWindow(2, 2),
-            torch.cat([probes.digits([3, 1], [4, 5], [9, 2], [6, 7]), probes.digits([8, 2], [7, 1], [5, 9], [3, 6])]),
+            torch.cat(
+                [
+                    probes.digits([3, 1, 6, 2], [4, 5, 8, 9], [9, 2, 7, 5], [6, 7, 1, 8], [2, 8, 4, 3]),
+                    probes.digits([8, 2, 9, 4], [7, 1, 3, 6], [5, 9, 2, 1], [3, 6, 8, 7], [4, 5, 1, 9]),
+                ]
+            ),
             2,
         ),
     ],
-    [
-        mistakes.classes_not_moved,
-        mistakes.columns_first,
-        mistakes.last_row_and_column_missing,
-        mistakes.centred_with_zeros,
-        mistakes.columns_of_unfold_not_transposed,
-        mistakes.channels_not_moved,
-        mistakes.probabilities,
-    ],
+    of_windows.SLIDING_WINDOW,
     [
         "One window is `image[:, y : y + window, x : x + window]`. Which values does y take, and which x?",
         "`torch.stack` makes a batch of a list of windows: one call of the classifier for each row is enough.",
@@ -89,10 +86,12 @@ sliding_window = Exercise(
     ],
     common_errors={
         "takes a batch of windows": "The batch axis is missing: `windows[None]` makes a batch of one window.",
-        "classifier takes windows": "Does a window stick out of the image (the last one begins at row H - w, column W - w)? "
-        "Are rows and columns swapped, `image[:, x, y]`?",
+        "classifier takes windows": "A window has w rows and w columns, for odd and even w: `y : y + w` are w rows, but "
+        "`y - w // 2 : y + w // 2 + 1` only for odd w, and without the + 1 only for even w. A window that is too small sticks "
+        "out of the image, or y and x have changed places: rows come first, `image[:, rows, columns]`.",
         "mat1 and mat2": "Is the batch axis there, (N, C, w, w)? Does a window stick out of the image?",
-        "stack expects each tensor": "The windows differ in size: one sticks out of the image. The last begins at W - w.",
+        "stack expects each tensor": "What you stack differs in size. Either a window sticks out of the image (the last begins "
+        "at row H - w, column W - w), or y and x have changed places: rows come first, `image[:, rows, columns]`.",
         "non-empty": "A list is empty: there are H - w + 1 rows of windows, not H - w.",
         "out of bounds": "The result has H - w + 1 rows and W - w + 1 columns.",
         "must match the existing size": "How many logits there are is the classifier's affair: K is `logits.shape[1]`.",
@@ -116,17 +115,11 @@ linear_to_convolution = Exercise(
     "linear_to_convolution",
     linear_to_convolution,
     [
-        (probes.counting(1, 12), 2, 2, 3),
-        (probes.counting(2, 18), 3, 3, 2),
+        # K, C, h and w all differ: axes that have changed places show in the shape.
+        (probes.counting(2, 12), 3, 1, 4),
+        (probes.counting(1, 24), 4, 3, 2),
     ],
-    [
-        of_layers.channels_last,
-        of_layers.sides_swapped,
-        of_layers.flipped,
-        of_layers.averaged_over_places,
-        of_layers.weight_transposed,
-        of_layers.channels_before_outputs,
-    ],
+    of_layers.LINEAR_TO_CONVOLUTION,
     [
         "Each row of the weight is one output of the layer. How many numbers has it, and which pixel does each belong to?",
         "`nn.Flatten` takes channel 0 row by row, then channel 1. Which call undoes that?",
@@ -136,6 +129,62 @@ linear_to_convolution = Exercise(
     draw=probes.draw_weight,
     difficulty=1,
     minutes=5,
+)
+
+
+def shift_and_stitch(network: nn.Module, image: Tensor, stride: int) -> Tensor:
+    """Compute what a strided network would give at every pixel, from its outputs for stride² shifted images.
+
+    network: fully convolutional without padding, (B, C, H, W) -> (B, K, h, w), in steps of `stride` pixels; H-window+1 and
+    W-window+1 are multiples of `stride`; result: (B, K, H-window+1, W-window+1), for the window from (y, x) at [..., y, x].
+    """
+    batch, classes, rows, columns = network(image).shape
+    result = image.new_empty(batch, classes, rows * stride, columns * stride)
+    for dy in range(stride):
+        for dx in range(stride):
+            result[:, :, dy::stride, dx::stride] = network(image[:, :, dy:, dx:])
+    return result
+
+
+SHIFTED_TOO_FAR = (
+    "What is left of the image is smaller than one window. Shifts run from 0 to stride - 1, whatever the stride is, and only cut "
+    "off rows and columns in front, `image[:, :, dy:, dx:]`: the steps of `stride` pixels are in the network already."
+)
+
+
+def _stitched_in_the_package(network: nn.Module, image: Tensor, stride: int) -> Tensor:
+    window = image.shape[-2] - stride * network(image).shape[-2] + 1
+    return sliding.shift_and_stitch(network, image, stride=stride, window=window)
+
+
+shift_and_stitch = Exercise(
+    "shift_and_stitch",
+    shift_and_stitch,
+    [
+        (
+            probes.ReadsDigits((2, 2), stride=2),
+            probes.digits([1, 2, 3, 4, 5], [6, 7, 8, 9, 1], [4, 8, 3, 7, 2])[None],
+            2,
+        ),
+        probes.draw_stride_three(torch.Generator().manual_seed(3)),
+    ],
+    of_shifts.SHIFT_AND_STITCH,
+    [
+        "The image without its first row: for which windows does the network now give its outputs?",
+        "`network(image[:, :, dy:, dx:])` gives the windows that begin at dy, dy + stride, … and dx, dx + stride, …",
+        "Make an empty result and write each output into `result[:, :, dy::stride, dx::stride]`.",
+    ],
+    common_errors={
+        "must match the existing size": "Source and target differ in size. The result is (B, K, h·stride, w·stride), each output "
+        "fills every stride-th row and column of it, and the image is cut, not padded.",
+        "stack expects each tensor": "The outputs differ in size: shift by cutting off dy rows and dx columns, not by padding.",
+        "Kernel size can't be greater": SHIFTED_TOO_FAR,
+        "Output size is too small": SHIFTED_TOO_FAR,
+    },
+    reference=_stitched_in_the_package,
+    draw=probes.draw_strided,
+    difficulty=3,
+    minutes=15,
 )
 
 
@@ -151,17 +200,7 @@ dilations = Exercise(
     "dilations",
     dilations,
     [([3, 1],), ([2, 3, 1, 4],), ([1, 2, 2, 2, 3],)],
-    [
-        of_layers.own_stride_included,
-        of_layers.sum_of_strides,
-        of_layers.layer_before_only,
-        of_layers.strides_as_dilations,
-        of_layers.product_of_all,
-        of_layers.strides_after,
-        of_layers.no_dilation,
-        of_layers.undilated_is_zero,
-        of_layers.holes,
-    ],
+    of_layers.DILATIONS,
     [
         "Two layers, the first with stride 2. The second one's neighbours were 2 pixels apart. Where are they at stride 1?",
         "The first layer looks at the image, of which nothing has changed: its dilation is 1.",
@@ -173,8 +212,59 @@ dilations = Exercise(
 )
 
 
+def receptive_field(layers: list[tuple[int, int, int]]) -> tuple[int, int]:
+    """How many pixels across does one unit of the last layer see, and how many pixels apart are two neighbouring units?
+
+    layers: (kernel_size, stride, dilation), the one next to the image first; result: (size, jump).
+    """
+    size, jump = 1, 1
+    for kernel_size, stride, dilation in layers:
+        size += dilation * (kernel_size - 1) * jump
+        jump *= stride
+    return size, jump
+
+
+receptive_field = Exercise(
+    "receptive_field",
+    receptive_field,
+    [
+        ([(3, 1, 1), (3, 1, 1)],),
+        ([(3, 2, 1), (5, 1, 1)],),
+        ([(5, 1, 2), (2, 3, 1)],),
+        ([(7, 2, 1), (3, 2, 1), (3, 1, 4), (2, 3, 1)],),
+    ],
+    of_fields.RECEPTIVE_FIELD,
+    [
+        "Begin with size 1 and jump 1, a pixel, and go through the layers. What does a kernel of 3 add at jump 1?",
+        "A kernel has k - 1 steps between its inputs. Each step is `dilation` units of the layer before, `jump` pixels each.",
+        "In each layer: `size += dilation * (kernel_size - 1) * jump`, and only then `jump *= stride`.",
+    ],
+    reference=lambda layers: receptive_fields.receptive_field(
+        [nn.MaxPool2d(size, stride, dilation=dilation) for size, stride, dilation in layers]
+    )[:2],
+    draw=probes.draw_layers,
+    difficulty=1,
+    minutes=6,
+)
+
+
+vgg_sees = Prediction(
+    "vgg_sees",
+    "VGG-16 has 13 convolutions of 3 × 3 and five poolings of 2 × 2, and an image of 224 × 224 pixels comes out as 7 × 7 "
+    "units. How many pixels wide is the square that one of these units sees?",
+    ["13 layers look one unit to either side, but a unit is 16 pixels wide in the last of them. Guess from 1 to 500."],
+    explanation=(
+        "So not even the unit in the middle sees the whole image, though that has been taught; of the square of a corner unit "
+        "two thirds lie outside the image. It is the fully connected layer behind them that joins all 49."
+    ),
+    limits=(1, 500),
+    digits=0,
+    minutes=2,
+)
+
+
 def predict_in_strips(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Run a network in strips of `width` columns, so that the result is what it gives for the whole image.
+    """Run a network on strips of at most width + 2 * margin columns, so that the result is that for the whole image.
 
     network: (B, C, H, W) -> (B, K, H, W), pads with zeros; each output sees `margin` columns to its left and right.
     """
@@ -203,146 +293,23 @@ predict_in_strips = Exercise(
             2,
         ),
     ],
-    [
-        mistakes.no_margin,
-        mistakes.margin_on_the_left,
-        mistakes.margin_on_the_right,
-        mistakes.half_the_margin,
-        mistakes.first_strip_cut_like_the_others,
-        mistakes.last_strip_wins,
-        mistakes.image_padded_first,
-    ],
+    of_strips.PREDICT_IN_STRIPS,
     [
         "Look at the two columns on either side of a cut: which strip saw all their neighbours?",
         "The strips are wide enough as they are. Which columns of each are the network's answer for the whole image?",
         "Keep `width` columns of each strip, from x - left on, and join them with `torch.cat(..., dim=-1)`.",
     ],
     common_errors={
-        "do not fit into memory": "The exercise is about images that are too large for one run: `width` columns and a margin on "
-        "either side are enough for a strip.",
+        "do not fit into memory": "The exercise is about images that are too large for one run: a strip has at most "
+        "width + 2 * margin columns. A margin that is wider than what the network sees is not needed.",
         "Calculated padded input size": "A strip is empty or too narrow: a negative start counts from the end of the image.",
         "must match the existing size": "The result has the network's K channels, not the image's C: join the strips instead.",
+        "Sizes of tensors must match": "Strips are joined along the columns, the last axis: `dim=-1`. The last may be narrower.",
+        "supported for 4D input": "To reflect columns only, PyTorch wants to know about rows, too. But is a reflection what the "
+        "network sees at the border of the whole image?",
     },
     draw=probes.draw_padded,
-    given=mistakes.given_predict_in_strips,
+    given=of_strips.given_predict_in_strips,
     difficulty=2,
     minutes=8,
-)
-
-
-def receptive_field(layers: list[tuple[int, int, int]]) -> tuple[int, int]:
-    """How many pixels across does one unit of the last layer see, and how many pixels apart are two neighbouring units?
-
-    layers: (kernel_size, stride, dilation), the one next to the image first; result: (size, jump).
-    """
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        size += dilation * (kernel_size - 1) * jump
-        jump *= stride
-    return size, jump
-
-
-receptive_field = Exercise(
-    "receptive_field",
-    receptive_field,
-    [
-        ([(3, 1, 1), (3, 1, 1)],),
-        ([(3, 2, 1), (5, 1, 1)],),
-        ([(5, 1, 2), (2, 3, 1)],),
-        ([(7, 2, 1), (3, 2, 1), (3, 1, 4), (2, 3, 1)],),
-    ],
-    [
-        of_layers.jump_after_the_stride,
-        of_layers.dilation_forgotten,
-        of_layers.kernel_not_minus_one,
-        of_layers.dilated_kernel_one_too_large,
-        of_layers.strides_forgotten_in_the_size,
-        of_layers.last_stride_only,
-        of_layers.strides_added,
-        of_layers.product_of_kernels,
-        of_layers.size_from_zero,
-    ],
-    [
-        "Begin with size 1 and jump 1, a pixel, and go through the layers. What does a kernel of 3 add at jump 1?",
-        "A kernel has k - 1 steps between its inputs. Each step is `dilation` units of the layer before, `jump` pixels each.",
-        "In each layer: `size += dilation * (kernel_size - 1) * jump`, and only then `jump *= stride`.",
-    ],
-    reference=lambda layers: receptive_fields.receptive_field(
-        [nn.MaxPool2d(size, stride, dilation=dilation) for size, stride, dilation in layers]
-    )[:2],
-    draw=probes.draw_layers,
-    difficulty=2,
-    minutes=10,
-)
-
-vgg_sees = Prediction(
-    "vgg_sees",
-    "VGG-16 has 13 convolutions of 3 × 3 and five poolings of 2 × 2, and an image of 224 × 224 pixels comes out as 7 × 7 "
-    "units. How many pixels wide is the square that one of these units sees?",
-    ["13 layers look one unit to either side, but a unit is 16 pixels wide in the last of them. Guess from 1 to 500."],
-    explanation=(
-        "So not even the unit in the middle sees the whole image, though that has been taught; of the square of a corner unit "
-        "two thirds lie outside the image. It is the fully connected layer behind them that joins all 49."
-    ),
-    limits=(1, 500),
-    digits=0,
-    minutes=2,
-)
-
-
-def shift_and_stitch(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """Compute what a strided network would give at every pixel, from its outputs for stride² shifted images.
-
-    network: fully convolutional without padding, (B, C, H, W) -> (B, K, h, w), in steps of `stride` pixels; H-window+1 and
-    W-window+1 are multiples of `stride`; result: (B, K, H-window+1, W-window+1), for the window from (y, x) at [..., y, x].
-    """
-    batch, classes, rows, columns = network(image).shape
-    result = image.new_empty(batch, classes, rows * stride, columns * stride)
-    for dy in range(stride):
-        for dx in range(stride):
-            result[:, :, dy::stride, dx::stride] = network(image[:, :, dy:, dx:])
-    return result
-
-
-def _stitched_in_the_package(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    window = image.shape[-2] - stride * network(image).shape[-2] + 1
-    return sliding.shift_and_stitch(network, image, stride=stride, window=window)
-
-
-shift_and_stitch = Exercise(
-    "shift_and_stitch",
-    shift_and_stitch,
-    [
-        (
-            probes.ReadsDigits((2, 2), stride=2),
-            probes.digits([1, 2, 3, 4, 5], [6, 7, 8, 9, 1], [4, 8, 3, 7, 2])[None],
-            2,
-        ),
-        probes.draw_stride_three(torch.Generator().manual_seed(3)),
-    ],
-    [
-        mistakes.shifts_swapped,
-        mistakes.side_by_side,
-        mistakes.stacked_and_reshaped,
-        mistakes.shifted_forwards_with_zeros,
-        mistakes.rolled_forwards,
-        mistakes.not_shifted,
-        mistakes.mean_of_shifts,
-        mistakes.rows_only,
-        mistakes.columns_only,
-    ],
-    [
-        "The image without its first row: for which windows does the network now give its outputs?",
-        "`network(image[:, :, dy:, dx:])` gives the windows that begin at dy, dy + stride, … and dx, dx + stride, …",
-        "Make an empty result and write each output into `result[:, :, dy::stride, dx::stride]`.",
-    ],
-    common_errors={
-        "must match the existing size": "Source and target differ in size. The result is (B, K, h·stride, w·stride), each output "
-        "fills every stride-th row and column of it, and the image is cut, not padded.",
-        "stack expects each tensor": "The outputs differ in size: shift by cutting off dy rows and dx columns, not by padding.",
-    },
-    reference=_stitched_in_the_package,
-    draw=probes.draw_strided,
-    difficulty=3,
-    minutes=15,
 )

@@ -1,9 +1,7 @@
-"""What people get wrong in lesson 02 with windows, strips and shifts: each docstring says what."""
+"""What people get wrong in lesson 02 with windows: each docstring says what."""
 
 import math
-from collections.abc import Callable
 
-import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,6 +54,47 @@ def tiles(height: int, width: int, window: int, stride: int) -> int:
 def rows_plus_columns(height: int, width: int, window: int, stride: int) -> int:
     """You add rows and columns of positions. In each row there are as many windows as columns: multiply."""
     return (height - window) // stride + 1 + (width - window) // stride + 1
+
+
+def rows_only(height: int, width: int, window: int, stride: int) -> int:
+    """You count the positions from top to bottom only. At each of these heights the window also moves across: multiply by the
+    positions in a row."""
+    return (height - window) // stride + 1
+
+
+def height_squared(height: int, width: int, window: int, stride: int) -> int:
+    """You square the positions from top to bottom. The image is not a square: there are others from left to right, which the
+    width gives."""
+    return ((height - window) // stride + 1) ** 2
+
+
+def last_position_missing(height: int, width: int, window: int, stride: int) -> int:
+    """Your last window is missing in both directions: the one that ends at the border is still inside. `range` leaves out
+    its end, and rounding up is no substitute for one position more than steps."""
+    return len(range(0, height - window, stride)) * len(range(0, width - window, stride))
+
+
+def window_forgotten(height: int, width: int, window: int, stride: int) -> int:
+    """Your count does not depend on the size of the window. It has to fit: a window that begins in the last pixel of a row
+    would stick out of the image."""
+    return (height // stride) * (width // stride)
+
+
+def strides_down_only(height: int, width: int, window: int, stride: int) -> int:
+    """The stride is in your rows but not in your columns: the window moves by it down and across."""
+    return ((height - window) // stride + 1) * (width - window + 1)
+
+
+def product_divided_once(height: int, width: int, window: int, stride: int) -> int:
+    """You count all positions of stride 1 and take every stride-th. The window moves by the stride in both directions, and
+    each is rounded on its own: do each direction first, and multiply last."""
+    return (height - window + 1) * (width - window + 1) // stride
+
+
+def rounded_last(height: int, width: int, window: int, stride: int) -> int:
+    """You round the product. Part of a step is no position, in either direction: round each direction down before you
+    multiply."""
+    return int(((height - window) / stride + 1) * ((width - window) / stride + 1))
 
 
 def _all_windows(image: Tensor, window: int) -> Tensor:
@@ -122,152 +161,73 @@ def probabilities(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
     return _all_logits(classifier, image, window).softmax(dim=0)
 
 
-def given_predict_in_strips(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """This is still the version given. A strip's outermost columns have seen zeros where the image goes on: does averaging
-    them with good ones make them good?"""
-    total, count = 0, 0
-    for x in range(0, image.shape[-1], width):
-        left = max(x - margin, 0)
-        strip = network(image[..., left : x + width + margin])
-        place = (left, image.shape[-1] - left - strip.shape[-1])
-        total = total + F.pad(strip, place)
-        count = count + F.pad(torch.ones_like(strip), place)
-    return total / count
+def last_row_and_column_left_out(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """Your result is one row and one column too small: a window that ends at the border is still inside. There are H - w + 1
+    rows, and `range` already leaves out its end."""
+    return _all_logits(classifier, image, window)[:, :-1, :-1]
 
 
-def _in_strips(network: nn.Module, image: Tensor, width: int, before: int, after: int) -> Tensor:
-    """Strips with `before` columns more on the left and `after` on the right, which are cut off again."""
-    columns = []
-    for x in range(0, image.shape[-1], width):
-        left = max(x - before, 0)
-        columns.append(network(image[..., left : x + width + after])[..., x - left : x - left + width])
-    return torch.cat(columns, dim=-1)
+def padded_to_the_same_size(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """You pad the image, so that there is an answer for each pixel; near the border it is one for zeros that nobody took a
+    picture of. Only windows that lie in the image are asked for: (K, H-w+1, W-w+1)."""
+    padded = F.pad(image, (window // 2,) * 4)
+    return _all_logits(classifier, padded, window)[:, : image.shape[1], : image.shape[2]]
 
 
-def no_margin(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Your strips have no margin: at every cut the network sees zeros where the image goes on. Nothing is averaged any
-    more, but the seams are there."""
-    return _in_strips(network, image, width, 0, 0)
+def classes_last(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """Your classes are the last axis, (H-w+1, W-w+1, K). In PyTorch the classes come before rows and columns: (K, H-w+1,
+    W-w+1), a map for each class."""
+    return _all_logits(classifier, image, window).permute(1, 2, 0)
 
 
-def margin_on_the_left(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Your strips have their margin on the left only: the last columns of each still see zeros behind the cut."""
-    return _in_strips(network, image, width, margin, 0)
+def rows_before_classes(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """Each of your rows is (K, W-w+1), as it should be, but the rows are stacked in front: (H-w+1, K, W-w+1). The classes come
+    first: on which axis do the rows have to go?"""
+    return _all_logits(classifier, image, window).transpose(0, 1)
 
 
-def margin_on_the_right(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Your strips have their margin on the right only: the first columns of each still see zeros before the cut."""
-    return _in_strips(network, image, width, 0, margin)
+def columns_before_rows(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """Your result is (K, columns, rows): the window from (y, x) stands at [:, x, y]. Let y be the outer loop and x the inner
+    one."""
+    return _all_logits(classifier, image, window).transpose(1, 2)
 
 
-def half_the_margin(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Your margin is half as wide as it has to be. `margin` is the radius of the receptive field already: so many columns
-    are spoilt on *either* side of a strip."""
-    return _in_strips(network, image, width, margin // 2, margin // 2)
+def labels_not_logits(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
+    """This is the label of each window. All K logits are asked for: the lesson takes the argmax later, and compares the
+    logits themselves."""
+    return _all_logits(classifier, image, window).argmax(dim=0)
 
 
-def first_strip_cut_like_the_others(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """You cut `margin` columns off the left of every strip. The first strip has none to give: nothing is to the left of the
-    image, so its first columns are good and must stay."""
-    columns = []
-    for x in range(0, image.shape[-1], width):
-        strip = network(image[..., max(x - margin, 0) : x + width + margin])
-        columns.append(strip[..., margin : margin + width])
-    return torch.cat(columns, dim=-1)
-
-
-def last_strip_wins(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """Where strips overlap, you keep the later one. Its first columns are the spoilt ones: the good values were there, and
-    have been overwritten."""
-    result = network(image[..., : width + margin])
-    for x in range(width, image.shape[-1], width):
-        left = max(x - margin, 0)
-        result = torch.cat([result[..., :left], network(image[..., left : x + width + margin])], dim=-1)
-    return result
-
-
-def image_padded_first(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
-    """You pad the image with zeros, so that every strip has its margin. The network pads the *input of each layer*: what its
-    first layer makes of your zeros is not zero. At the border of the image there is to be no margin."""
-    padded = F.pad(image, (margin, margin))
-    strips = [network(padded[..., x : x + width + 2 * margin]) for x in range(0, image.shape[-1], width)]
-    columns = torch.cat([strip[..., margin : margin + width] for strip in strips], dim=-1)
-    return columns[..., : image.shape[-1]]
-
-
-def _shifted_outputs(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """The outputs of all shifts: (dy, dx, B, K, h, w)."""
-    shifts = range(stride)
-    return torch.stack([torch.stack([network(image[..., dy:, dx:]) for dx in shifts]) for dy in shifts])
-
-
-def _blown_up(output: Tensor, stride: int) -> Tensor:
-    """Each value repeated in a block."""
-    return output.repeat_interleave(stride, dim=-2).repeat_interleave(stride, dim=-1)
-
-
-def shifts_swapped(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You swapped the two shifts: what was shifted by dy rows belongs into rows dy, dy + stride, …; you put it into these
-    columns."""
-    parts = _shifted_outputs(network, image, stride)
-    return parts.permute(2, 3, 4, 1, 5, 0).flatten(4, 5).flatten(2, 3)
-
-
-def side_by_side(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You put the outputs side by side, as tiles: stride² small pictures of the same scene. Neighbours in the result come from
-    different shifts: interleave, `[dy::stride, dx::stride]`."""
-    parts = _shifted_outputs(network, image, stride)
-    return parts.permute(2, 3, 0, 4, 1, 5).flatten(4, 5).flatten(2, 3)
-
-
-def stacked_and_reshaped(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You stack the outputs and reshape the stack. A reshape moves no number, and here each has to move to its place between
-    the others: `[dy::stride, dx::stride]`."""
-    parts = _shifted_outputs(network, image, stride)
-    _, _, batch, classes, rows, columns = parts.shape
-    return parts.permute(2, 3, 0, 1, 4, 5).reshape(batch, classes, rows * stride, columns * stride)
-
-
-def shifted_forwards_with_zeros(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You push the image down and to the right, with zeros in front. Then the first window begins *before* the image; cut
-    off dy rows and dx columns instead, and it begins at (dy, dx)."""
-    height, width = image.shape[-2:]
-    return _stitched(network, image, stride, lambda dy, dx: F.pad(image, (dx, 0, dy, 0))[..., :height, :width])
-
-
-def rolled_forwards(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """`torch.roll` with (dy, dx) moves the image down and to the right, and its end to the front. The first window is to
-    begin at (dy, dx): the image has to move up and to the left."""
-    return _stitched(network, image, stride, lambda dy, dx: image.roll((dy, dx), dims=(-2, -1)))
-
-
-def _stitched(network: nn.Module, image: Tensor, stride: int, shifted: Callable[[int, int], Tensor]) -> Tensor:
-    """The outputs of images that `shifted(dy, dx)` gives, interleaved."""
-    result = _blown_up(network(image), stride)
-    for dy in range(stride):
-        for dx in range(stride):
-            result[:, :, dy::stride, dx::stride] = network(shifted(dy, dx))
-    return result
-
-
-def not_shifted(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You blow up the one coarse output: all pixels of a block have the same logits. Those in between are there to be
-    computed: from shifted images."""
-    return _blown_up(network(image), stride)
-
-
-def mean_of_shifts(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You average the outputs of all shifts. Each of them belongs to other windows: put them into their places instead."""
-    return _blown_up(_shifted_outputs(network, image, stride).mean(dim=(0, 1)), stride)
-
-
-def rows_only(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You shift down but not across: the columns of your result come in groups of equal ones. All stride² pairs (dy, dx) are
-    needed."""
-    return _stitched(network, image, stride, lambda dy, dx: image[..., dy:, :])
-
-
-def columns_only(network: nn.Module, image: Tensor, stride: int) -> Tensor:
-    """You shift across but not down: the rows of your result come in groups of equal ones. All stride² pairs (dy, dx) are
-    needed."""
-    return _stitched(network, image, stride, lambda dy, dx: image[..., dx:])
+COUNT_WINDOWS = [
+    steps_not_positions,
+    sticks_out,
+    divided_after_adding_one,
+    product_divided,
+    product_divided_once,
+    rounded_last,
+    stride_one,
+    strides_across_only,
+    strides_down_only,
+    every_pixel,
+    window_forgotten,
+    last_position_missing,
+    tiles,
+    rows_plus_columns,
+    rows_only,
+    height_squared,
+]
+SLIDING_WINDOW = [
+    classes_not_moved,
+    classes_last,
+    rows_before_classes,
+    columns_first,
+    columns_before_rows,
+    last_row_and_column_missing,
+    last_row_and_column_left_out,
+    centred_with_zeros,
+    padded_to_the_same_size,
+    columns_of_unfold_not_transposed,
+    channels_not_moved,
+    probabilities,
+    labels_not_logits,
+]

@@ -1,10 +1,8 @@
-"""What people get wrong in lesson 02 with layers: kernels, dilations, receptive fields; each docstring says what."""
+"""What people get wrong in lesson 02 with layers: kernels and dilations; each docstring says what."""
 
 import math
 
 from torch import Tensor
-
-Layers = list[tuple[int, int, int]]
 
 
 def channels_last(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
@@ -40,6 +38,36 @@ def channels_before_outputs(weight: Tensor, channels: int, height: int, width: i
     """You cut the weight into channels first and into outputs second. A row of the weight belongs to one output: the axis K
     comes first, in the weight and in the kernel."""
     return weight.reshape(channels, -1, height, width).transpose(0, 1)
+
+
+def inputs_first(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Your kernel is (C, K, h, w). `nn.Conv2d` stores the outputs first, (K, C, h, w), as `nn.Linear` does: the other way
+    round is the order of the *transposed* convolution."""
+    return weight.reshape(-1, channels, height, width).transpose(0, 1)
+
+
+def cut_into_channels_first(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """You let C be the first axis. A row of the weight belongs to one output, so that the axis K comes first, in the weight
+    and in the kernel: (K, C, h, w)."""
+    return weight.reshape(channels, -1, height, width)
+
+
+def width_before_height(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Your kernel is (K, C, w, h): width and height have changed places. In PyTorch rows come before columns."""
+    return weight.reshape(-1, channels, width, height)
+
+
+def channels_axis_last(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Your kernel is (K, h, w, C), which is another library's order. In PyTorch the channels come before rows and columns, in
+    the kernel and in the maps that were flattened."""
+    return weight.reshape(-1, height, width, channels)
+
+
+def one_by_one(weight: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """This is a 1 × 1 kernel on C·h·w channels, as it has been taught of all fully connected layers. But the maps have C
+    channels, and the layer looks at h × w places of them: its kernel is as large as that. Only a layer whose input is a single
+    place becomes a 1 × 1 convolution."""
+    return weight[:, :, None, None]
 
 
 def own_stride_included(strides: list[int]) -> list[int]:
@@ -93,74 +121,62 @@ def holes(strides: list[int]) -> list[int]:
     return [math.prod(strides[:n]) - 1 for n in range(len(strides))]
 
 
-def jump_after_the_stride(layers: Layers) -> tuple[int, int]:
-    """You multiply the jump by a layer's stride before you use it. The layer's inputs are as far apart as the layers before
-    it have put them; its own stride counts from the next layer on."""
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        jump *= stride
-        size += dilation * (kernel_size - 1) * jump
-    return size, jump
+def one_too_many(strides: list[int]) -> list[int]:
+    """You give one dilation more than there are layers. Your last one is that of a layer behind the end: no layer looks at
+    what the last one leaves."""
+    return [math.prod(strides[:n]) for n in range(len(strides) + 1)]
 
 
-def dilation_forgotten(layers: Layers) -> tuple[int, int]:
-    """You left out the dilation: it is the factor by which a kernel's inputs stand further apart."""
-    return _recursion([(kernel_size, stride, 1) for kernel_size, stride, _ in layers])
+def doubled_at_each_stride(strides: list[int]) -> list[int]:
+    """You double the dilation at each layer that skipped. This is right for strides of 2 only, which all are in the lesson's
+    network: a stride of 3 moves neighbours 3 times as far apart."""
+    return [2 ** sum(stride > 1 for stride in strides[:n]) for n in range(len(strides))]
 
 
-def kernel_not_minus_one(layers: Layers) -> tuple[int, int]:
-    """You add k steps for each layer. A kernel of k has k inputs and k - 1 steps between them."""
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        size += dilation * kernel_size * jump
-        jump *= stride
-    return size, jump
+def largest_so_far(strides: list[int]) -> list[int]:
+    """You take the largest stride so far. Every second of every third is every sixth: all strides before a layer count, and
+    they multiply."""
+    return [max(strides[:n], default=1) for n in range(len(strides))]
 
 
-def dilated_kernel_one_too_large(layers: Layers) -> tuple[int, int]:
-    """You give a dilated kernel the width d · k. There are k - 1 steps of d between its k inputs: d (k - 1) + 1."""
-    return _recursion([(dilation * kernel_size, stride, 1) for kernel_size, stride, dilation in layers])
+def powers_of_two(strides: list[int]) -> list[int]:
+    """You double the dilation at each layer, as some networks do on purpose. Here the dilation makes good what the strides
+    did: after a layer with stride 1 nothing has moved apart."""
+    return [2**n for n in range(len(strides))]
 
 
-def strides_forgotten_in_the_size(layers: Layers) -> tuple[int, int]:
-    """Your size takes no notice of the strides before a layer: after a stride of 2, neighbours are 2 pixels apart."""
-    size = 1 + sum(dilation * (kernel_size - 1) for kernel_size, _, dilation in layers)
-    return size, math.prod(stride for _, stride, _ in layers)
+def skipped_pixels_added(strides: list[int]) -> list[int]:
+    """You add up what each stride skips. After a stride of 2 a step is 2 pixels long, and the next stride counts in such
+    steps: they multiply."""
+    return [1 + sum(stride - 1 for stride in strides[:n]) for n in range(len(strides))]
 
 
-def last_stride_only(layers: Layers) -> tuple[int, int]:
-    """Your jump is the stride of one layer, set anew in each. The strides multiply: `jump *= stride`."""
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        size += dilation * (kernel_size - 1) * jump
-        jump = stride
-    return size, jump
-
-
-def strides_added(layers: Layers) -> tuple[int, int]:
-    """You add the strides. Every second of every third is every sixth: they multiply."""
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        size += dilation * (kernel_size - 1) * jump
-        jump += stride
-    return size, jump
-
-
-def product_of_kernels(layers: Layers) -> tuple[int, int]:
-    """You multiply the kernels' widths. Two kernels of 3 see 5 pixels, not 9: their windows overlap."""
-    size = math.prod(dilation * (kernel_size - 1) + 1 for kernel_size, _, dilation in layers)
-    return size, math.prod(stride for _, stride, _ in layers)
-
-
-def size_from_zero(layers: Layers) -> tuple[int, int]:
-    """You start at size 0. Before the first layer a unit is a pixel, and sees itself: 1."""
-    size, jump = _recursion(layers)
-    return size - 1, jump
-
-
-def _recursion(layers: Layers) -> tuple[int, int]:
-    size, jump = 1, 1
-    for kernel_size, stride, dilation in layers:
-        size += dilation * (kernel_size - 1) * jump
-        jump *= stride
-    return size, jump
+LINEAR_TO_CONVOLUTION = [
+    channels_last,
+    channels_axis_last,
+    sides_swapped,
+    width_before_height,
+    flipped,
+    averaged_over_places,
+    weight_transposed,
+    channels_before_outputs,
+    cut_into_channels_first,
+    inputs_first,
+    one_by_one,
+]
+DILATIONS = [
+    own_stride_included,
+    sum_of_strides,
+    skipped_pixels_added,
+    layer_before_only,
+    strides_as_dilations,
+    product_of_all,
+    strides_after,
+    no_dilation,
+    undilated_is_zero,
+    holes,
+    one_too_many,
+    doubled_at_each_stride,
+    largest_so_far,
+    powers_of_two,
+]

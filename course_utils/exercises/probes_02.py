@@ -36,11 +36,12 @@ class ReadsDigits(nn.Module):
 
 
 class ReadsWindow(nn.Module):
-    """A classifier of windows (N, C, w, w), two logits: the first channel's digits as a number, the last's last digit."""
+    """A classifier of windows (N, C, w, w), two logits: the digits of the first channel's first row and of the last
+    channel's last column, each as a number."""
 
     def __init__(self, channels: int, window: int) -> None:
         super().__init__()
-        self.channels, self.window, self.read = channels, window, ReadsDigits((window, window))
+        self.channels, self.window = channels, window
 
     def forward(self, windows: Tensor) -> Tensor:
         if windows.ndim != 4:
@@ -48,10 +49,11 @@ class ReadsWindow(nn.Module):
         if windows.shape[1:] != (self.channels, self.window, self.window):
             wanted = f"(N, {self.channels}, {self.window}, {self.window})"
             raise ValueError(f"this classifier takes windows {wanted}, but got {tuple(windows.shape)}")
-        return torch.cat([self.read(windows).flatten(1), windows[:, -1, -1, -1:]], dim=1)
+        weight = 10.0 ** torch.arange(self.window - 1, -1, -1, device=windows.device).to(windows.dtype)
+        return torch.stack([windows[:, 0, 0] @ weight, windows[:, -1, :, -1] @ weight], dim=1)
 
     def __repr__(self) -> str:
-        return "(a classifier with two logits: the window's digits as a number, and its last digit)"
+        return "(a classifier with two logits: the window's first row and its last column, their digits as numbers)"
 
 
 class Drawn(nn.Sequential):

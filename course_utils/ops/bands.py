@@ -80,6 +80,7 @@ def _combine_columns(x: Tensor, matrix: Tensor) -> Tensor:
 
 def _band(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The first and the last column that is not zero in every row; in a row of zeros the last comes before the first."""
-    column = torch.arange(matrix.shape[1])
-    used = matrix != 0
-    return torch.where(used, column, matrix.shape[1] - 1).amin(1), torch.where(used, column, -1).amax(1)
+    n_out, n_in = matrix.shape
+    rows, columns = matrix.nonzero(as_tuple=True)
+    first = columns.new_full((n_out,), n_in - 1).scatter_reduce_(0, rows, columns, "amin")
+    return first, columns.new_full((n_out,), -1).scatter_reduce_(0, rows, columns, "amax")

@@ -1,6 +1,13 @@
 """What functions ask of their tensors before they compute."""
 
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
 from torch import Tensor
+
+Pair = tuple[int, int]
+IntPair = int | Pair
 
 
 def require_tensor(value: object, name: str) -> None:
@@ -10,3 +17,33 @@ def require_tensor(value: object, name: str) -> None:
     """
     if not isinstance(value, Tensor):
         raise ValueError(f"{name} must be a tensor, but is {type(value).__name__}; convert it with `torch.as_tensor`.")
+
+
+def require_integers(minimum: int, **values: int) -> None:
+    """Refuse what is no integer, or below `minimum`.
+
+    Raises: ValueError that names the argument.
+    """
+    for name, value in values.items():
+        if not _is_integer(value) or value < minimum:
+            raise ValueError(
+                f"{name} must be an integer of {minimum} or more, but is {value!r}; convert it with `int`."
+            )
+
+
+def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> tuple[int, int]:
+    """One integer for both axes, or one for each: (vertical, horizontal).
+
+    Raises: ValueError for anything else, and for integers below `minimum`.
+    """
+    pair = tuple(value) if isinstance(value, Sequence) else (value, value)
+    if len(pair) != 2 or not all(_is_integer(number) and number >= minimum for number in pair):
+        raise ValueError(
+            f"{name} must be an integer of {minimum} or more, or two of them (vertical, horizontal), but is {value!r}."
+        )
+    return pair
+
+
+def _is_integer(value: object) -> bool:
+    # A SymInt stands for a size that is not known yet when a network is exported.
+    return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)

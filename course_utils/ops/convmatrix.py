@@ -6,14 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d as ordinary_conv2d, pad
 
+from course_utils.ops.checks import IntPair, Pair, int_pair, require_integers
 from course_utils.ops.convsizes import (
-    IntPair,
-    Pair,
-    as_pair,
     output_size,
     require_channels,
     require_groups,
-    require_integers,
     require_matching,
     require_weight,
     sizes_along_both_axes,
@@ -48,13 +45,21 @@ def conv_matrix(
         require_weight(weight, axes=1)
         weight, input_size = weight[:, :, None], (1, input_size)
         stride, padding, dilation = (1, stride), (0, padding), (1, dilation)
-    input_size = as_pair(input_size, "input_size")
+    input_size = int_pair(input_size, "input_size")
     require_weight(weight, axes=2)
     require_groups(groups, weight.shape[0])
-    stride, padding, dilation = as_pair(stride, "stride"), as_pair(padding, "padding"), as_pair(dilation, "dilation")
+    stride, padding, dilation = (
+        int_pair(stride, "stride"),
+        int_pair(padding, "padding", minimum=0),
+        int_pair(dilation, "dilation"),
+    )
     size = sizes_along_both_axes(output_size, input_size, weight, stride=stride, padding=padding, dilation=dilation)
     matrix = _sparse_matrix(weight, input_size, size, stride, padding, dilation, groups)
     return matrix if sparse else matrix.to_dense()
+
+
+def _along_both_axes(stride: IntPair, padding: IntPair, dilation: IntPair) -> tuple[Pair, Pair, Pair]:
+    return int_pair(stride, "stride"), int_pair(padding, "padding", minimum=0), int_pair(dilation, "dilation")
 
 
 def _sparse_matrix(
@@ -106,7 +111,11 @@ def conv2d(
     require_matching(x, weight, bias, axes=2)
     require_groups(groups, weight.shape[0])
     require_channels(x, groups * weight.shape[1], bias, weight.shape[0])
-    stride, padding, dilation = as_pair(stride, "stride"), as_pair(padding, "padding"), as_pair(dilation, "dilation")
+    stride, padding, dilation = (
+        int_pair(stride, "stride"),
+        int_pair(padding, "padding", minimum=0),
+        int_pair(dilation, "dilation"),
+    )
     input_size = tuple(x.shape[2:])
     size = sizes_along_both_axes(output_size, input_size, weight, stride=stride, padding=padding, dilation=dilation)
     matrix = _sparse_matrix(_at_least_float32(weight), input_size, size, stride, padding, dilation, groups)
@@ -162,8 +171,12 @@ def conv_transpose2d(
     require_matching(x, weight, bias, axes=2)
     require_groups(groups, weight.shape[0])
     require_channels(x, weight.shape[0], bias, groups * weight.shape[1])
-    stride, padding, dilation = as_pair(stride, "stride"), as_pair(padding, "padding"), as_pair(dilation, "dilation")
-    output_padding = as_pair(output_padding, "output_padding")
+    stride, padding, dilation = (
+        int_pair(stride, "stride"),
+        int_pair(padding, "padding", minimum=0),
+        int_pair(dilation, "dilation"),
+    )
+    output_padding = int_pair(output_padding, "output_padding", minimum=0)
     steps = {"stride": stride, "padding": padding, "dilation": dilation}
     size = sizes_along_both_axes(
         transposed_output_size, tuple(x.shape[2:]), weight, **steps, output_padding=output_padding
@@ -273,7 +286,10 @@ def overlap_count(input_size: IntPair, kernel_size: IntPair, *, stride: IntPair 
     if isinstance(input_size, int):
         return _overlap_along_axis(input_size, kernel_size, stride, padding)
     arguments = {"input_size": input_size, "kernel_size": kernel_size, "stride": stride, "padding": padding}
-    rows, columns = zip(*(as_pair(value, name) for name, value in arguments.items()), strict=True)
+    rows, columns = zip(
+        *(int_pair(value, name, minimum=0 if name == "padding" else 1) for name, value in arguments.items()),
+        strict=True,
+    )
     return _overlap_along_axis(*rows)[:, None] * _overlap_along_axis(*columns)
 
 

@@ -5,10 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from course_utils.ops.checks import require_tensor
-
-Pair = tuple[int, int]
-IntPair = int | Pair
+from course_utils.ops.checks import Pair, require_integers, require_tensor
 
 
 def output_size(n: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -60,19 +57,6 @@ def sizes_along_both_axes(size: Callable[..., int], input_size: Pair, weight: Te
     """The size of an output along both axes."""
     rows, columns = ({name: pair[axis] for name, pair in steps.items()} for axis in range(2))
     return size(input_size[0], weight.shape[2], **rows), size(input_size[1], weight.shape[3], **columns)
-
-
-def as_pair(value: IntPair, name: str) -> Pair:
-    pair = (value, value) if isinstance(value, int) else value
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ValueError(f"{name} must be an integer or a pair of integers (vertical, horizontal), but is {value!r}.")
-    return tuple(pair)
-
-
-def require_integers(least: int, **values: int) -> None:
-    for name, value in values.items():
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be an integer of {least} or more, but is {value!r}; convert it with `int`.")
 
 
 def require_groups(groups: int, channels: int) -> None:

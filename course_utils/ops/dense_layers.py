@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d
 
+from course_utils.ops.checks import Pair, int_pair
 from course_utils.ops.layer_kinds import DROPOUTS, is_plain_sequential, is_pointwise, map_side, margins
-from course_utils.ops.resample import int_pair
-
-Pair = tuple[int, int]
 
 
 class Patch(NamedTuple):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils.ops.checks import IntPair, int_pair
 from course_utils.ops.layer_kinds import (
     BATCH_NORMS,
     DROPOUTS,
@@ -15,7 +16,6 @@ from course_utils.ops.layer_kinds import (
     margins,
     refuse_training_mode,
 )
-from course_utils.ops.resample import IntPair, int_pair
 
 Layers = nn.Module | Sequence["Layers"] | Mapping[str, "Layers"]
 

@@ -1,16 +1,11 @@
 """Resizing and sampling of images: nearest, bed of nails, and interpolation as a matrix."""
 
-from collections.abc import Sequence
-from numbers import Integral
-
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, hardtanh
 
 from course_utils.ops.bands import two_sided_product
-from course_utils.ops.checks import require_tensor
-
-IntPair = int | tuple[int, int]
+from course_utils.ops.checks import IntPair, int_pair, require_integers, require_tensor
 
 
 def nearest_resize(x: Tensor, size: IntPair, *, exact: bool = False) -> Tensor:
@@ -18,6 +13,7 @@ def nearest_resize(x: Tensor, size: IntPair, *, exact: bool = False) -> Tensor:
 
     With `exact=False` output pixel i takes input pixel ⌊i · n_in / n_out⌋, PyTorch's "nearest", which leans to the top
     left; with `exact=True` the pixel that its centre falls into, ⌊(i + ½) · n_in / n_out⌋, PyTorch's "nearest-exact".
+    As in PyTorch this is computed in float32, which at some sizes rounds across the border of a pixel.
 
     Shapes: `x` of any type (…, H, W) → (…, *size).
 
@@ -57,8 +53,7 @@ def interpolation_matrix(
     Raises: ValueError for sizes that are not positive integers, an unknown mode, a type that is not floating, and for
     aligned corners or antialiasing with "nearest".
     """
-    _positive(n_in, "n_in")
-    _positive(n_out, "n_out")
+    require_integers(1, n_in=n_in, n_out=n_out)
     if mode not in ("bilinear", "bicubic", "nearest"):
         raise ValueError(f"mode must be bilinear, bicubic or nearest, but is {mode!r}.")
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
@@ -152,37 +147,14 @@ def bed_of_nails(x: Tensor, factor: int) -> Tensor:
     Raises: ValueError for an image without pixels and for a factor that is not a positive integer.
     """
     height, width = _check(x, "bed_of_nails", floating=False)
-    _positive(factor, "factor")
+    require_integers(1, factor=factor)
     nails = x.new_zeros(*x.shape[:-2], height * factor, width * factor)
     nails[..., ::factor, ::factor] = x
     return nails
 
 
-def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> tuple[int, int]:
-    """One integer for both axes, or one for each: (vertical, horizontal).
-
-    Raises: ValueError for anything else, and for integers below `minimum`.
-    """
-    pair = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(pair) != 2 or not all(_is_integer(number) and number >= minimum for number in pair):
-        raise ValueError(
-            f"{name} must be an integer of at least {minimum}, or two of them (vertical, horizontal), but is {value!r}."
-        )
-    return pair
-
-
-def _positive(value: int, name: str) -> None:
-    if not _is_integer(value) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, but is {value!r}.")
-
-
-def _is_integer(value: object) -> bool:
-    # A SymInt stands for a size that is not known yet when a network is exported.
-    return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)
-
-
 def _nearest(n_in: int, n_out: int, exact: bool, device: torch.device | str | None) -> Tensor:
-    # In float32, since PyTorch computes so for all types, and for some sizes that rounds to another pixel.
+    # In float32 whatever the type of the image, as in PyTorch; float64 would take other pixels at some sizes.
     pixel = torch.arange(n_out, dtype=torch.float32, device=device) + (0.5 if exact else 0)
     return (pixel * (n_in / n_out)).long().clamp(max=n_in - 1)
 

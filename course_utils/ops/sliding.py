@@ -8,12 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import IntPair, Pair, int_pair, require_tensor
 from course_utils.ops.dense_layers import Patch, dense_layer
 from course_utils.ops.layer_kinds import is_plain_sequential, refuse_training_mode
-from course_utils.ops.resample import IntPair, int_pair
-
-Pair = tuple[int, int]
 
 
 def sliding_window_logits(

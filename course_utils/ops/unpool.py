@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from course_utils.ops.checks import require_tensor
-from course_utils.ops.resample import IntPair, int_pair
+from course_utils.ops.checks import IntPair, int_pair, require_tensor
 
 
 def max_pool_with_indices(

@@ -25,9 +25,7 @@ def test_every_window_that_fits_is_drawn_and_void_never():
     images, labels = _numbered()
     labels[0, 3, 4] = 255
     middles = {
-        int(middle)
-        for patches, _ in draw_windows(images, labels, window=3, steps=60)
-        for middle in patches[:, 0, 1, 1]
+        int(middle) for patches, _ in draw_windows(images, labels, window=3, steps=60) for middle in patches[:, 0, 1, 1]
     }
     inside = {63 * n + 9 * y + x for n in range(2) for y in range(1, 6) for x in range(1, 8)}
     assert middles == inside - {9 * 3 + 4}

@@ -117,6 +117,24 @@ def test_a_list_is_taken_for_a_tuple() -> None:
     assert pair.judge(lambda n: [3 * n, n]).status == "wrong"
 
 
+def test_a_tuple_is_taken_for_a_list() -> None:
+    def multiples(n: int) -> list[int]:
+        """n multiples of n."""
+        return [n * factor for factor in range(n)]
+
+    def rows_of_two(n: int) -> list[Tensor]:
+        """Rows of different lengths."""
+        return [torch.arange(n), torch.arange(n + 1)]
+
+    numbers = Exercise("multiples", multiples, [(4,), (5,)], [], ["first"])
+    assert numbers.judge(lambda n: tuple(multiples(n))).status == "right"
+    assert numbers.judge(lambda n: (*multiples(n), 0)).status == "wrong"
+    assert numbers.judge(lambda n: (1, *multiples(n)[1:])).status == "wrong"
+    rows = Exercise("rows_of_two", rows_of_two, [(4,), (5,)], [], ["first"])
+    assert rows.judge(lambda n: tuple(rows_of_two(n))).status == "right"
+    assert rows.judge(lambda n: tuple(rows_of_two(n)[::-1])).status == "wrong"
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -277,6 +295,23 @@ def test_choice_and_table_answers() -> None:
     assert table.judge({"x": 1, "y": 2}).status == "right"
 
 
+def test_truth_values_are_taken_for_the_words_true_and_false() -> None:
+    known = [("no", ("wet", "false"), "Water is wet.")]
+    table = Answer("water", "?", {"wet": "true", "dry": "false"}, known, [], options=("true", "false"))
+    assert table.judge({"wet": True, "dry": False}).status == "right"
+    assert table.judge({"wet": "True", "dry": False}).status == "right"
+    assert table.judge({"wet": False, "dry": False}).misconception == "no"
+    for odd in (1, None, np.array(["true", "false"]), torch.tensor([True, False])):
+        assert table.judge({"wet": odd, "dry": False}).status == "error"
+    assert table.answer({"wet": True, "dry": ...}) == {"wet": "true", "dry": "false"}
+    choice = Answer("wet", "?", "true", [("no", "false", "Water is wet.")], [], options=("true", "false"))
+    assert choice.judge(True).status == "right" and choice.judge(False).misconception == "no"
+    assert choice.answer(False) == "false"
+    letters = Answer("letter", "?", "a", [], [], options=("a", "b"))
+    assert letters.judge(True).status == "error"
+    assert Answer("number", "?", 1.0, [], []).judge(True).status == "error", "a truth value is no number"
+
+
 def test_prediction_is_shown_beside_what_was_measured_and_never_judged(capsys) -> None:
     task = Prediction("guess", "How much?", [], explanation="So it is.")
     task.predict(...)
@@ -290,6 +325,16 @@ def test_prediction_is_shown_beside_what_was_measured_and_never_judged(capsys) -
     assert "guess: Measured: 0.50. So it is." in out
     assert "You predicted 0.20. Measured: 0.50." in out and "got 'much'" in out
     assert "right" not in out and "wrong" not in out.replace("a wrong guess costs nothing", "")
+
+
+def test_a_share_where_per_cent_are_asked_for_is_asked_about(capsys) -> None:
+    def told(guess: float, limits: tuple[float, float]) -> str:
+        Prediction("guess", "How many?", [], explanation="So.", limits=limits, digits=0).predict(guess)
+        return capsys.readouterr().out
+
+    assert "you predict 0.3 per cent. If you meant the share 0.3" in told(0.3, (0, 100))
+    for plain in (told(30, (0, 100)), told(0, (0, 100)), told(1, (0, 100)), told(0.3, (0, 1))):
+        assert "per cent" not in plain and "you predict" in plain
 
 
 def test_rubric_is_done_when_all_is_ticked(tmp_path, monkeypatch, capsys) -> None:

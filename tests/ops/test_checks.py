@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from course_utils.metrics.boundary import hausdorff_distance
 from course_utils.metrics.semantic import power_mean, scores
+from course_utils.ops.checks import int_pair
 from course_utils.ops.distance import distance_transform
 from course_utils.ops.masks import boundaries, connected_components, ids_to_masks, masks_to_ids
 from course_utils.plots.overlays import colour_instances, to_picture
@@ -28,3 +30,12 @@ FUNCTIONS = {
 def test_what_is_no_tensor_is_refused(name: str, odd: object) -> None:
     with pytest.raises(ValueError, match="must be a tensor, but is"):
         FUNCTIONS[name](odd)
+
+
+def test_int_pair_takes_integers_of_any_kind():
+    assert int_pair(3, "size") == (3, 3) and int_pair([4, 5], "size") == (4, 5)
+    assert int_pair(torch.zeros(2, 7).shape, "size") == (2, 7)
+    assert int_pair(np.int64(6), "size") == (6, 6)
+    assert int_pair(0, "padding", minimum=0) == (0, 0)
+    with pytest.raises(ValueError, match="padding must be an integer of 0 or more, .* but is -1"):
+        int_pair(-1, "padding", minimum=0)

@@ -9,7 +9,6 @@ from course_utils.ops.resample import (
     bed_of_nails,
     bilinear_resize,
     bilinear_sample,
-    int_pair,
     interpolation_matrix,
     nearest_resize,
 )
@@ -61,7 +60,7 @@ def test_nearest_resize_of_a_literal_image():
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_nearest_resize_equals_interpolate_at_every_size(exact):
-    """Some sizes, as 3 → 41 or 49 → 98, tell exact arithmetic from PyTorch's in float32."""
+    """At some sizes, as 2 → 82 and exact 2 → 41, PyTorch's float32 rounds to another pixel than the formula."""
     mode = "nearest-exact" if exact else "nearest"
     for n_in in range(1, 65):
         row = torch.arange(n_in, dtype=torch.float32)[None, None, None]
@@ -327,18 +326,8 @@ def test_bed_of_nails_of_a_literal_image_and_its_gradient():
 @pytest.mark.parametrize("size", [0, -3, (4, 0), 4.0, True, (4, 5, 6), "4", None, (4, 2.5), torch.tensor(4), ()])
 def test_resizing_refuses_bad_sizes(size):
     for resize in (nearest_resize, bilinear_resize):
-        with pytest.raises(ValueError, match="size must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="size must be an integer of 1 or more"):
             resize(torch.zeros(3, 4), size)
-
-
-def test_int_pair_takes_integers_of_any_kind():
-    assert int_pair(3, "size") == (3, 3) and int_pair([4, 5], "size") == (4, 5)
-    assert int_pair(torch.zeros(2, 7).shape, "size") == (2, 7)
-    numpy = pytest.importorskip("numpy")
-    assert int_pair(numpy.int64(6), "size") == (6, 6)
-    assert int_pair(0, "padding", minimum=0) == (0, 0)
-    with pytest.raises(ValueError, match="padding must be an integer of at least 0, .* but is -1"):
-        int_pair(-1, "padding", minimum=0)
 
 
 def test_resampling_refuses_what_is_no_image():
@@ -353,13 +342,13 @@ def test_resampling_refuses_what_is_no_image():
         with pytest.raises(ValueError, match="bilinear_resize needs a floating image.*nearest_resize"):
             bilinear_resize(labels, 2)
     for factor in (0, -1, 2.0, True, (2, 3)):
-        with pytest.raises(ValueError, match="factor must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="factor must be an integer of 1 or more"):
             bed_of_nails(torch.zeros(4, 4), factor)
 
 
 def test_interpolation_matrix_refuses_bad_arguments():
     for n_in, n_out in [(0, 4), (4, 0), (-1, 4), (4, 2.0), (True, 4), ((2, 2), 4)]:
-        with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="must be an integer of 1 or more"):
             interpolation_matrix(n_in, n_out)
     with pytest.raises(ValueError, match="bilinear, bicubic or nearest, but is 'linear'"):
         interpolation_matrix(2, 4, mode="linear")

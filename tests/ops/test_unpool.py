@@ -153,11 +153,11 @@ def test_max_pool_refuses_bad_input():
     with pytest.raises(ValueError, match="x must be a tensor, but is list"):
         max_pool_with_indices([[1.0]], 1)
     for settings in ({"kernel_size": 0}, {"kernel_size": True}, {"kernel_size": 2, "stride": 0}):
-        with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="must be an integer of 1 or more"):
             max_pool_with_indices(x, **settings)
-    with pytest.raises(ValueError, match="dilation must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="dilation must be an integer of 1 or more"):
         max_pool_with_indices(x, 2, dilation=(1, 0))
-    with pytest.raises(ValueError, match="padding must be an integer of at least 0"):
+    with pytest.raises(ValueError, match="padding must be an integer of 0 or more"):
         max_pool_with_indices(x, 2, padding=-1)
     with pytest.raises(ValueError, match="padding must be at most half of the kernel size 3.* but padding is 2"):
         max_pool_with_indices(x, 3, padding=2)
@@ -182,7 +182,7 @@ def test_max_unpool_refuses_bad_input():
     with pytest.raises(ValueError, match="between 0 and 24, but these lie between -1 and 11"):
         max_unpool(pooled, indices - 1, 5)
     for size in (0, (4, 0), x.shape, 2.5, None):
-        with pytest.raises(ValueError, match="output_size must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="output_size must be an integer of 1 or more"):
             max_unpool(pooled, indices, size)
     for values, places, name in ((pooled.tolist(), indices, "x"), (pooled, indices.tolist(), "indices")):
         with pytest.raises(ValueError, match=f"{name} must be a tensor, but is list"):
