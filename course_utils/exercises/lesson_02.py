@@ -1,6 +1,5 @@
 """The exercises of lesson 02: sliding windows, dense networks, receptive fields."""
 
-import math
 
 import torch
 import torch.nn as nn
@@ -86,9 +85,9 @@ sliding_window = Exercise(
     ],
     common_errors={
         "takes a batch of windows": "The batch axis is missing: `windows[None]` makes a batch of one window.",
-        "classifier takes windows": "A window has w rows and w columns, for odd and even w: `y : y + w` are w rows, but "
-        "`y - w // 2 : y + w // 2 + 1` only for odd w, and without the + 1 only for even w. A window that is too small sticks "
-        "out of the image, or y and x have changed places: rows come first, `image[:, rows, columns]`.",
+        "classifier takes windows": "A window has w rows and w columns, for odd and even w; the whole image does not fit. "
+        "`y : y + w` are w rows, but `y - w // 2 : y + w // 2 + 1` only for odd w, and without the + 1 only for even w. A window "
+        "that is too small sticks out of the image, or y and x have changed places: rows come first, `image[:, rows, columns]`.",
         "mat1 and mat2": "Is the batch axis there, (N, C, w, w)? Does a window stick out of the image?",
         "stack expects each tensor": "What you stack differs in size. Either a window sticks out of the image (the last begins "
         "at row H - w, column W - w), or y and x have changed places: rows come first, `image[:, rows, columns]`.",
@@ -193,7 +192,11 @@ def dilations(strides: list[int]) -> list[int]:
 
     strides: those that the layers had, pooling included, the layer next to the image first; result: one for each layer.
     """
-    return [math.prod(strides[:n]) for n in range(len(strides))]
+    result, product = [], 1
+    for stride in strides:
+        result.append(product)
+        product *= stride
+    return result
 
 
 dilations = Exercise(
@@ -204,7 +207,7 @@ dilations = Exercise(
     [
         "Two layers, the first with stride 2. The second one's neighbours were 2 pixels apart. Where are they at stride 1?",
         "The first layer looks at the image, of which nothing has changed: its dilation is 1.",
-        "Multiply the strides of all layers *before* a layer: `math.prod` of an empty list is 1.",
+        "Go through the strides with a product that begins at 1: first it is the layer's dilation, then multiply its stride in.",
     ],
     draw=probes.draw_strides,
     difficulty=2,
@@ -296,7 +299,7 @@ predict_in_strips = Exercise(
     of_strips.PREDICT_IN_STRIPS,
     [
         "Look at the two columns on either side of a cut: which strip saw all their neighbours?",
-        "The strips are wide enough as they are. Which columns of each are the network's answer for the whole image?",
+        "Which columns of a strip are right? Nothing is wrong at the border of the image: there, a strip has no margin.",
         "Keep `width` columns of each strip, from x - left on, and join them with `torch.cat(..., dim=-1)`.",
     ],
     common_errors={

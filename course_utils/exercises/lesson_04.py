@@ -410,7 +410,7 @@ overlap_ratio = Prediction(
     ["Count along one axis first: how many values write into an even output, and how many into an odd one?"],
     explanation=(
         "Along one axis the counts are 1, 2, 1, 2, ...; in two dimensions they are multiplied: 1, 2 or 4 values write into an "
-        "output. Most people say 2. The stride does not divide the kernel: that is the checkerboard."
+        "output. A common guess is 2. The stride does not divide the kernel: that is the checkerboard."
     ),
     limits=(1, 100),
     digits=1,

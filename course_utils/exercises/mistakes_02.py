@@ -69,8 +69,8 @@ def height_squared(height: int, width: int, window: int, stride: int) -> int:
 
 
 def last_position_missing(height: int, width: int, window: int, stride: int) -> int:
-    """Your last window is missing in both directions: the one that ends at the border is still inside. `range` leaves out
-    its end, and rounding up is no substitute for one position more than steps."""
+    """Where the stride leads exactly to the border, your last window is missing: it ends at the border, which is still inside.
+    (`range` leaves out its end; and rounding up makes no difference where there is nothing to round.)"""
     return len(range(0, height - window, stride)) * len(range(0, width - window, stride))
 
 

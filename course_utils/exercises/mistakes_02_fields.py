@@ -60,8 +60,7 @@ def strides_added(layers: Layers) -> tuple[int, int]:
 
 def product_of_kernels(layers: Layers) -> tuple[int, int]:
     """You multiply the kernels' widths. Two kernels of 3 see 5 pixels, not 9: their windows overlap."""
-    size = math.prod(dilation * (kernel_size - 1) + 1 for kernel_size, _, dilation in layers)
-    return size, math.prod(stride for _, stride, _ in layers)
+    return math.prod(kernel_size for kernel_size, _, _ in layers), math.prod(stride for _, stride, _ in layers)
 
 
 def size_from_zero(layers: Layers) -> tuple[int, int]:

@@ -128,8 +128,8 @@ def one_too_many(strides: list[int]) -> list[int]:
 
 
 def doubled_at_each_stride(strides: list[int]) -> list[int]:
-    """You double the dilation at each layer that skipped. This is right for strides of 2 only, which all are in the lesson's
-    network: a stride of 3 moves neighbours 3 times as far apart."""
+    """You double the dilation at each layer that skipped. This is right where all strides are 1 or 2, as in the lesson's
+    network; a stride of 3 moves neighbours 3 times as far apart."""
     return [2 ** sum(stride > 1 for stride in strides[:n]) for n in range(len(strides))]
 
 

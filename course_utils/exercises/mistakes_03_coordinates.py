@@ -114,8 +114,8 @@ def last_corner_not_reached(n_in: int, n_out: int, align_corners: bool) -> Tenso
 
 
 def last_corner_passed(n_in: int, n_out: int, align_corners: bool) -> Tensor:
-    """For align_corners=True your last pixel looks at n_in, one beyond the last. Among n_in pixels there is one step fewer, too:
-    not only n_out is to be lessened by 1."""
+    """For align_corners=True your last pixel looks at n_in, one beyond the last. Between n_in pixels there is one
+    step fewer, too: 1 comes off n_in as well as off n_out."""
     return pixels(n_out) * n_in / (n_out - 1) if align_corners else _areas(n_in, n_out)
 
 
@@ -127,8 +127,8 @@ def sizes_instead_of_steps(n_in: int, n_out: int, align_corners: bool) -> Tensor
 
 
 def sizes_instead_of_steps_and_no_clamp(n_in: int, n_out: int, align_corners: bool) -> Tensor:
-    """For align_corners=True you divide the sizes, n_in / n_out, so that the last pixel does not look at n_in - 1. Count the steps
-    between the pixels instead of the pixels, in the input and in the output."""
+    """For align_corners=True you divide the sizes, n_in / n_out, so that the last pixel does not look at n_in - 1. Count the
+    steps between the pixels instead of the pixels, in the input and in the output."""
     return pixels(n_out) * n_in / n_out if align_corners else _areas(n_in, n_out)
 
 
@@ -170,3 +170,31 @@ def rounded_to_the_nearest(n_in: int, n_out: int, align_corners: bool) -> Tensor
     """You round the coordinates: that is where nearest-neighbour looks. Bilinear needs the fraction, to mix two
     neighbours by it."""
     return (points(n_in, n_out) if align_corners else _areas(n_in, n_out)).round()
+
+
+KNOWN = [
+    rules_swapped,
+    always_half_pixel,
+    always_corners,
+    no_half_pixel,
+    no_half_pixel_and_no_clamp,
+    half_pixel_not_taken_off,
+    half_pixel_not_taken_off_and_no_clamp,
+    half_pixel_not_scaled,
+    half_pixels_of_the_wrong_sign,
+    half_pixel_of_the_input_added,
+    half_pixel_for_points_too,
+    not_clamped,
+    clamped_below_only,
+    last_corner_not_reached,
+    last_corner_passed,
+    sizes_instead_of_steps,
+    sizes_instead_of_steps_and_no_clamp,
+    whole_steps_for_points,
+    step_cut_to_a_whole_number,
+    ratio_of_areas_inverted,
+    ratio_of_points_inverted,
+    ratio_inverted,
+    rounded_down,
+    rounded_to_the_nearest,
+]

@@ -62,3 +62,17 @@ def gradient_pooled(gradient: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """You average the gradient over blocks, as if it were a picture. Each output pixel has to hand back its whole gradient to the
     inputs it came from, with the weights in the two matrices."""
     return F.adaptive_avg_pool2d(gradient[None, None], (rows.shape[1], columns.shape[1]))[0, 0]
+
+
+KNOWN = [
+    inverse_instead_of_transpose,
+    rows_and_columns_exchanged,
+    transposed_result,
+    gradient_transposed,
+    columns_not_brought_back,
+    rows_not_brought_back,
+    divided_by_the_factor,
+    mean_of_what_comes_back,
+    gradient_resized,
+    gradient_pooled,
+]

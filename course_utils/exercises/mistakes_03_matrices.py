@@ -22,7 +22,7 @@ def _at(places: Tensor, weights: Tensor, n_in: int) -> Tensor:
 
 
 def transposed_matrix(n_in: int, n_out: int) -> Tensor:
-    """Your matrix is the transpose, (n_in, n_out): the weights of an output pixel stand in a column. They belong into a row, so
+    """Your matrix is the transpose, (n_in, n_out): the weights of an output pixel stand in a column. They belong in a row, so
     that `matrix @ signal` has n_out values."""
     return _hats(_source(n_in, n_out), n_in).T
 
@@ -58,32 +58,42 @@ def index_minus_one_is_the_last(n_in: int, n_out: int) -> Tensor:
 
 
 def both_ends_wrapped_round(n_in: int, n_out: int) -> Tensor:
-    """Your first row mixes in the last input pixel, and your last row the first: `%`, or an index of -1, goes round. A signal does
-    not; clamp the coordinate to [0, n_in - 1], where the border's own value is repeated."""
+    """Your first row mixes in the last input pixel, and your last row the first: `%`, or an index of -1, goes round. A signal
+    does not; clamp the coordinate to [0, n_in - 1], where the border's own value is repeated."""
     source = coordinates.areas(n_in, n_out)
     left = source.floor()
     return _at(left % n_in, 1 - source + left, n_in) + _at((left + 1) % n_in, source - left, n_in)
 
 
 def cut_towards_zero(n_in: int, n_out: int) -> Tensor:
-    """Your first row has a weight above 1 and a negative one: output pixel 0 looks at -0.25 or so, int(-0.25) is 0, and the rest is
-    negative. Clamp the coordinate to [0, n_in - 1] first. It mends the last row, too, which sums to less than 1."""
+    """Your first row has a weight above 1 and a negative one: output pixel 0 looks at -0.25 or so, int(-0.25) is 0, and the
+    rest is negative. Clamp the coordinate to [0, n_in - 1] first: the last row, which sums to less than 1, is mended with
+    it."""
     source = coordinates.areas(n_in, n_out)
     left = source.trunc()
     return _at(left, 1 - source + left, n_in) + _at(left + 1, source - left, n_in)
 
 
 def cut_towards_zero_and_kept_at_the_end(n_in: int, n_out: int) -> Tensor:
-    """Your first row has a weight above 1 and a negative one: output pixel 0 looks at -0.25 or so, int(-0.25) is 0, and the rest is
-    negative. At the other end you keep the neighbour inside; clamp the coordinate itself to [0, n_in - 1] first."""
+    """Your first row has a weight above 1 and a negative one: output pixel 0 looks at -0.25 or so, int(-0.25) is 0, and the
+    rest is negative. At the other end you keep the neighbour inside; clamp the coordinate itself to [0, n_in - 1] first."""
     source = coordinates.areas(n_in, n_out)
     left = source.trunc()
     return _at(left, 1 - source + left, n_in) + _at((left + 1).clamp(max=n_in - 1), source - left, n_in)
 
 
+def left_weights_in_all_rows(n_in: int, n_out: int) -> Tensor:
+    """All your rows are the same: with `A[:, a]` every row is written to, and the last one written wins. Give the row numbers as
+    well; the right neighbours, which have no weight yet, follow in the same way."""
+    source = _source(n_in, n_out)
+    left, matrix = source.long(), torch.zeros(n_out, n_in, dtype=torch.float64)
+    matrix[:, left] = 1 - source + left
+    return matrix
+
+
 def last_pixel_never_reached(n_in: int, n_out: int) -> Tensor:
-    """You clamp the coordinate to n_in - 2, so that nobody looks at the last pixel. The *left neighbour* may be clamped to n_in - 2,
-    the coordinate goes up to n_in - 1."""
+    """You clamp the coordinate to n_in - 2, so that nobody looks at the last pixel. The *left neighbour* may be clamped to
+    n_in - 2, the coordinate goes up to n_in - 1."""
     return _hats(coordinates.areas(n_in, n_out).clamp(0, n_in - 2), n_in)
 
 
@@ -95,8 +105,8 @@ def hats_not_cut_off(n_in: int, n_out: int) -> Tensor:
 
 
 def distance_as_weight(n_in: int, n_out: int) -> Tensor:
-    """Your weights are the distances: the further away, the more. It is the other way round, 1 minus the distance, as long as that
-    is above 0."""
+    """Your weights are the distances: the further away, the more. It is the other way round, 1 minus the distance, as long as
+    that is above 0."""
     return (_source(n_in, n_out)[:, None] - torch.arange(n_in)).abs()
 
 
@@ -155,7 +165,7 @@ def left_weight_only(n_in: int, n_out: int) -> Tensor:
 
 def all_rows_the_same(n_in: int, n_out: int) -> Tensor:
     """All your rows are the same: with `A[:, a]` every row is written to, and the last one written wins. The weights of output
-    pixel i belong into row i only: give the row numbers as well."""
+    pixel i belong in row i only: give the row numbers as well."""
     source = _source(n_in, n_out)
     left, matrix = source.long(), torch.zeros(n_out, n_in, dtype=torch.float64)
     matrix[:, left] = 1 - source + left
@@ -167,6 +177,12 @@ def nearest_neighbour_only(n_in: int, n_out: int) -> Tensor:
     """There is a single 1 in each of your rows: this is the matrix of nearest-neighbour resizing. Bilinear shares the weight
     between two neighbours."""
     return torch.eye(n_in, dtype=torch.float64)[_source(n_in, n_out).round().long()]
+
+
+def nearest_by_the_left_edge(n_in: int, n_out: int) -> Tensor:
+    """There is a single 1 in each of your rows: this is the matrix of nearest-neighbour resizing, by the rule that goes by left
+    edges. Bilinear shares the weight between two neighbours."""
+    return torch.eye(n_in, dtype=torch.float64)[(coordinates.pixels(n_out) * n_in / n_out).long()]
 
 
 def left_neighbour_only(n_in: int, n_out: int) -> Tensor:
@@ -205,3 +221,35 @@ def bicubic_matrix(n_in: int, n_out: int) -> Tensor:
     neighbours."""
     identity = torch.eye(n_in, dtype=torch.float64)[None, None]
     return F.interpolate(identity, (n_out, n_in), mode="bicubic")[0, 0]
+
+
+KNOWN = [
+    transposed_matrix,
+    weight_lost_at_the_border,
+    second_neighbour_overwrites_the_first,
+    neighbours_clamped_and_overwritten,
+    index_minus_one_is_the_last,
+    both_ends_wrapped_round,
+    cut_towards_zero,
+    cut_towards_zero_and_kept_at_the_end,
+    last_pixel_never_reached,
+    hats_not_cut_off,
+    distance_as_weight,
+    distance_up_to_one,
+    weights_of_neighbours_swapped,
+    weights_swapped_and_the_last_row_empty,
+    weights_swapped_in_the_last_pair,
+    floor_and_ceil,
+    rounded_instead_of_cut,
+    left_weight_only,
+    all_rows_the_same,
+    left_weights_in_all_rows,
+    nearest_neighbour_only,
+    nearest_by_the_left_edge,
+    left_neighbour_only,
+    matrix_without_half_pixel,
+    matrix_with_aligned_corners,
+    columns_sum_to_one,
+    mean_over_the_whole_pixel,
+    bicubic_matrix,
+]

@@ -103,6 +103,12 @@ def arranged_as_a_square(x: float, y: float) -> Tensor:
     return torch.stack([upper, lower])
 
 
+def four_numbers(x: float, y: float) -> tuple[float, ...]:
+    """Your four weights are right, but four numbers with commas between them are a tuple, and the values are to be multiplied by
+    a tensor: put them into one."""
+    return tuple(arranged_as_a_square(x, y).flatten().tolist())
+
+
 def given_upsample_features(pooled: Tensor, factor: int) -> Tensor:
     """This is still the version given. Pool the ramp 0, 1, …, 7 by 2: the means 0.5, 2.5, 4.5, 6.5. Where do the centres of
     these pixels lie in the ramp, and where does the upsampling put them?"""
@@ -151,8 +157,8 @@ def padded_to_the_size(pooled: Tensor, factor: int) -> Tensor:
 
 
 def zeros_beyond_the_border(pooled: Tensor, factor: int) -> Tensor:
-    """Inside it is right now, but the border fades: a transposed convolution takes what lies outside for 0. Bilinear
-    interpolation repeats the border's own value."""
+    """Inside it is right now, but the border fades: a transposed convolution, or sampling padded with zeros, takes what lies
+    outside for 0. Bilinear interpolation repeats the border's own value."""
     size, channels = 2 * factor - factor % 2, pooled.shape[1]
     taps = 1 - (torch.arange(size, dtype=pooled.dtype) - (size - 1) / 2).abs() / factor
     kernel = (taps[:, None] * taps).expand(channels, 1, size, size)

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from course_utils.ops import resample
 
-# Two images with two channels, as if they came from maps of 5 x 7 pixels.
+# Two images with two channels, as if they came from maps of 5 x 7 pixels. No place beyond the 4 · 6 pixels of a map of twice the
+# pooled size, so that an answer that forgets the output's size runs, and can be told what is wrong with it.
 POOLED = torch.tensor(
     [
         [[[6.0, 2.0, 9.0], [4.0, 8.0, 1.0]], [[15.0, 7.0, 3.0], [11.0, 5.0, 12.0]]],
@@ -15,10 +16,27 @@ POOLED = torch.tensor(
 )
 PLACES = torch.tensor(
     [
-        [[[8, 3, 12], [21, 16, 26]], [[1, 9, 11], [14, 24, 18]]],
-        [[[0, 2, 5], [22, 23, 19]], [[7, 10, 4], [15, 17, 25]]],
+        [[[8, 3, 12], [21, 16, 19]], [[1, 9, 11], [14, 23, 18]]],
+        [[[0, 2, 5], [22, 17, 19]], [[7, 10, 4], [15, 23, 18]]],
     ]
 )
+
+# Literal probes with as many rows as columns, so that matrices in the wrong places run, and can be told what is wrong with them.
+GRADIENT = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [4.0, 0.0, -3.0]], dtype=torch.float64)
+ROWS = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], dtype=torch.float64)
+COLUMNS = torch.tensor([[0.75, 0.25], [0.375, 0.625], [0.125, 0.875]], dtype=torch.float64)
+
+# For both rules: larger and smaller, even and odd.
+SIZES_AND_RULES = [
+    (2, 4, False),
+    (2, 4, True),
+    (3, 7, False),
+    (3, 7, True),
+    (7, 3, False),
+    (7, 3, True),
+    (4, 9, False),
+    (6, 5, True),
+]
 
 
 def _between(generator: torch.Generator, low: int, high: int) -> int:
@@ -36,9 +54,11 @@ def map_and_factor(generator: torch.Generator) -> tuple[Tensor, int]:
 
 
 def overlapping_windows(generator: torch.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    size = _between(generator, 7, 8), _between(generator, 9, 10)
-    pooled, indices = F.max_pool2d(_numbers(generator, 2, 3, *size), 3, stride=2, return_indices=True)
-    return pooled, indices, size
+    """Windows of 3 x 3 at every second pixel: two may share a maximum. The map is twice the pooled size, as it is with windows
+    of 2 x 2, so that `F.max_unpool2d` takes these shapes with either kernel."""
+    size = 2 * _between(generator, 3, 4), 2 * _between(generator, 5, 6)
+    maps = _numbers(generator, 2, 3, *size)
+    return *F.max_pool2d(maps, 3, stride=2, padding=1, return_indices=True), size
 
 
 def point(generator: torch.Generator) -> tuple[float, float]:
@@ -79,4 +99,4 @@ def gradient_and_matrices(generator: torch.Generator) -> tuple[Tensor, Tensor, T
 
 
 def pooled_and_factor(generator: torch.Generator) -> tuple[Tensor, int]:
-    return torch.randn(2, 3, 3, 4, generator=generator, dtype=torch.float64), _between(generator, 2, 4)
+    return _numbers(generator, 2, 3, 3, 4), _between(generator, 2, 3)
