@@ -17,7 +17,9 @@ import pytest
 from course_command.lab import lab_command, quieten
 from nbformat.v4 import new_code_cell, new_notebook
 
-LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "01_metrics.ipynb"
+from course_utils.lessons import LESSONS
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FIGURE = ".jp-OutputArea-output .widget-html img"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -177,11 +179,12 @@ def test_the_checks_see_a_slider_and_an_error(page, lab: Lab) -> None:
     move_first_slider(page)
 
 
-@pytest.mark.skipif(not LESSON.exists(), reason="lesson 01 is not there")
 @pytest.mark.timeout(600)
-def test_lesson_01_runs_and_its_first_slider_moves_the_figure(page, lab: Lab) -> None:
-    shutil.copyfile(LESSON, lab.folder / LESSON.name)
-    open_notebook(page, lab, LESSON.name)
+@pytest.mark.parametrize("number", [number for number in LESSONS if number > 0])
+def test_a_lesson_runs_and_its_first_slider_moves_the_figure(page, lab: Lab, number: int) -> None:
+    name = f"{LESSONS[number].stem}.ipynb"
+    shutil.copyfile(NOTEBOOKS / name, lab.folder / name)
+    open_notebook(page, lab, name)
     outputs = run_all(page)
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert any(output["output_type"] == "display_data" for output in outputs)
