@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.datasets.samples import VOID
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import require_integers, require_tensor
 
 
 def draw_windows(
@@ -20,9 +20,12 @@ def draw_windows(
     Shapes: `images` (N, C, H, W), `labels` (N, H, W) int64 with void 255 → `steps` times (`batch_size`, C, window,
     window) and (`batch_size`,) int64. `window` in pixels, odd, so that it has a pixel in its middle.
 
-    Raises: ValueError for an even window, one larger than the images, images and labels that do not belong together, and
-    labels that are all void where the middle of a window can be.
+    Raises: ValueError, before the first batch is asked for, for an even window, one larger than the images, images and labels
+    that do not belong together, labels that are no classes, labels that are all void where the middle of a window can be,
+    and numbers that are no integers.
     """
+    require_integers(1, window=window, batch_size=batch_size)
+    require_integers(0, steps=steps, seed=seed)
     _check(images, labels, window)
     radius, (height, width) = window // 2, labels.shape[1:]
     inner = labels[:, radius : height - radius, radius : width - radius]
@@ -31,13 +34,19 @@ def draw_windows(
         raise ValueError("No window has a labelled pixel in its middle: all of them are void (255). Check the labels.")
     classes = inner[places[:, 0], places[:, 1], places[:, 2]]
     places = places[classes.argsort(stable=True)]
-    counts = torch.bincount(classes)
-    first = counts.cumsum(0) - counts
-    generator = torch.Generator(images.device).manual_seed(seed)
     windows = images.unfold(2, window, 1).unfold(3, window, 1)  # a view (N, C, rows, columns, window, window)
+    generator = torch.Generator(images.device).manual_seed(int(seed))
+    return _batches(windows, places, torch.bincount(classes), steps, batch_size, generator)
+
+
+def _batches(
+    windows: Tensor, places: Tensor, counts: Tensor, steps: int, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of the windows at places, which are sorted by class; `counts` of each class."""
+    first = counts.cumsum(0) - counts
     for _ in range(steps):
         drawn = torch.multinomial(counts.double().sqrt(), batch_size, replacement=True, generator=generator)
-        share = torch.rand(batch_size, generator=generator, device=images.device, dtype=torch.float64)
+        share = torch.rand(batch_size, generator=generator, device=windows.device, dtype=torch.float64)
         image, row, column = places[first[drawn] + (share * counts[drawn]).long()].unbind(1)
         yield windows[image, :, row, column], drawn
 
@@ -52,7 +61,12 @@ def _check(images: Tensor, labels: Tensor, window: int) -> None:
         )
     if labels.dtype != torch.int64:
         raise ValueError(f"labels are int64, but are {labels.dtype}; convert them with `.long()`.")
-    if window < 1 or window % 2 == 0 or window > min(images.shape[2:]):
+    if ((labels < 0) | (labels > VOID)).any():
+        raise ValueError(
+            f"labels are classes from 0 to {VOID - 1}, or void ({VOID}), but lie between {labels.min()} and {labels.max()}; "
+            f"set what is to be left out to {VOID}."
+        )
+    if window % 2 == 0 or window > min(images.shape[2:]):
         raise ValueError(
             f"window is odd and at most the images' smaller side {min(images.shape[2:])}, but is {window}; a window "
             "around a pixel has as many pixels on its left as on its right."

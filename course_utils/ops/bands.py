@@ -1,10 +1,10 @@
 """Products with matrices that are zero outside a band, such as those that resize an image."""
 
-from contextlib import nullcontext
-
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+
+from course_utils.ops.precision import without_autocast
 
 BLOCK = 16  # columns computed together: more waste time on zeros, fewer on calls
 SMALL = 2**21  # multiplications that take no longer than finding the band
@@ -19,11 +19,10 @@ def two_sided_product(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
     Shapes: `rows` (H_out, H), `x` (…, H, W), `columns` (W_out, W), of one type → (…, H_out, W_out). Differentiable in `x`;
     the matrices are constants.
     """
-    device = x.device.type
-    if device == "cpu" and not torch.compiler.is_compiling():
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
         if x.shape[:-2].numel() * rows.numel() * columns.shape[0] > SMALL:
             return _TwoSidedProduct.apply(x, rows, columns)
-    with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
+    with without_autocast(x.device):
         return rows @ (x @ columns.T)
 
 
@@ -56,11 +55,11 @@ def _combine_rows(x: Tensor, matrix: Tensor) -> Tensor:
     height, width = x.shape[-2:]
     first, last = _band(matrix)
     taps = max(1, int((last - first).max()) + 1)
-    rows = first.clamp(max=height - taps)[:, None] + torch.arange(taps)
+    rows = first.clamp(max=height - taps)[:, None] + torch.arange(taps, device=x.device)
     weights = matrix.gather(1, rows)
     table = x.reshape(-1, width)
     images = table.shape[0] // height
-    indices = torch.arange(images)[:, None, None] * height + rows
+    indices = torch.arange(images, device=x.device)[:, None, None] * height + rows
     combined = embedding_bag(indices.view(-1, taps), table, mode="sum", per_sample_weights=weights.repeat(images, 1))
     return combined.view(*x.shape[:-2], -1, width)
 

@@ -1,6 +1,5 @@
 """What functions ask of their tensors before they compute."""
 
-from collections.abc import Sequence
 from numbers import Integral
 
 import torch
@@ -25,10 +24,10 @@ def require_integers(minimum: int, **values: int) -> None:
     Raises: ValueError that names the argument.
     """
     for name, value in values.items():
-        if not _is_integer(value) or value < minimum:
-            raise ValueError(
-                f"{name} must be an integer of {minimum} or more, but is {value!r}; convert it with `int`."
-            )
+        if not is_integer(value) or value < minimum:
+            whole = (isinstance(value, float) and value.is_integer()) or (isinstance(value, Tensor) and value.ndim == 0)
+            remedy = "; convert it with `int`" if whole else ""
+            raise ValueError(f"{name} must be an integer of {minimum} or more, but is {value!r}{remedy}.")
 
 
 def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> tuple[int, int]:
@@ -36,14 +35,15 @@ def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> tuple[int, int]:
 
     Raises: ValueError for anything else, and for integers below `minimum`.
     """
-    pair = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(pair) != 2 or not all(_is_integer(number) and number >= minimum for number in pair):
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(is_integer(number) and number >= minimum for number in pair):
         raise ValueError(
             f"{name} must be an integer of {minimum} or more, or two of them (vertical, horizontal), but is {value!r}."
         )
     return pair
 
 
-def _is_integer(value: object) -> bool:
+def is_integer(value: object) -> bool:
+    """Whether this is an integer of Python or NumPy; a bool is none."""
     # A SymInt stands for a size that is not known yet when a network is exported.
     return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from course_utils.ops.checks import Pair, require_integers, require_tensor
+from course_utils.ops.checks import IntPair, Pair, int_pair, require_integers, require_tensor
 
 
 def output_size(n: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -59,6 +59,22 @@ def sizes_along_both_axes(size: Callable[..., int], input_size: Pair, weight: Te
     return size(input_size[0], weight.shape[2], **rows), size(input_size[1], weight.shape[3], **columns)
 
 
+def steps_along_both_axes(stride: IntPair, padding: IntPair, dilation: IntPair) -> dict[str, Pair]:
+    """The steps of a convolution by name, each (vertical, horizontal)."""
+    return {
+        "stride": int_pair(stride, "stride"),
+        "padding": int_pair(padding, "padding", minimum=0),
+        "dilation": int_pair(dilation, "dilation"),
+    }
+
+
+def steps_along_one_axis(stride: int, padding: int, dilation: int) -> tuple[Pair, Pair, Pair]:
+    """The steps along one axis as those of a map with one row."""
+    require_integers(1, stride=stride, dilation=dilation)
+    require_integers(0, padding=padding)
+    return (1, stride), (0, padding), (1, dilation)
+
+
 def require_groups(groups: int, channels: int) -> None:
     require_integers(1, groups=groups)
     if channels % groups:
@@ -85,6 +101,8 @@ def require_matching(x: Tensor, weight: Tensor, bias: Tensor | None, *, axes: in
             f"x must be {'(B, C, n)' if axes == 1 else '(B, C, H, W)'}, but has shape {tuple(x.shape)}; add the batch "
             "axis or the channel axis, for example with `x[None]`."
         )
+    if 0 in x.shape[2:]:
+        raise ValueError(f"x must have at least one pixel along each axis, but has shape {tuple(x.shape)}.")
     if bias is not None:
         require_tensor(bias, "bias")
     for name, tensor in {"x": x, "bias": bias}.items():

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d
 
 from course_utils.ops.checks import Pair, int_pair
-from course_utils.ops.layer_kinds import DROPOUTS, is_plain_sequential, is_pointwise, map_side, margins
+from course_utils.ops.layer_kinds import (
+    DROPOUTS,
+    is_padded,
+    is_plain_sequential,
+    is_pointwise,
+    map_side,
+    own_computation,
+)
 
 
 class Patch(NamedTuple):
@@ -47,15 +54,19 @@ def dense_layer(layer: nn.Module, patch: Patch, name: str = "") -> tuple[nn.Modu
     if is_plain_sequential(layer):
         return _dense_sequential(layer, patch, name)
     name = f"{name} ({type(layer).__name__})"
-    known = (*DROPOUTS, nn.Flatten, nn.Linear, *_OF_MAPS)
+    known = (*DROPOUTS, nn.Sequential, nn.Flatten, nn.Linear, *_OF_MAPS)
+    if isinstance(layer, (nn.Softmax, nn.LogSoftmax)) and layer.dim != 1:
+        refuse(name, f"has dim={layer.dim}, which need not be the channels of a map; write dim=1")
     if not (is_pointwise(layer) or isinstance(layer, known)):
         refuse(name, "is of a type that cannot be converted; leave it out, or use sliding_window_logits")
-    if not all(isinstance(getattr(layer, own, None), nn.Parameter | None) for own in ("weight", "bias")):
+    if not all(isinstance(getattr(layer, part, None), nn.Parameter | None) for part in ("weight", "bias")):
         refuse(name, "computes its weight from others (parametrised, normalised or pruned); remove that first")
-    if patch.flat and patch.size != (1, 1) and isinstance(layer, (nn.Softmax, nn.LogSoftmax, nn.PReLU)):
-        refuse(
-            name, "tells channels apart, which Flatten has mixed with places; move it before Flatten, or pass `window`"
-        )
+    own = own_computation(layer)
+    if own is not None:
+        refuse(name, f"has {own}, which may compute anything; take that out, or use sliding_window_logits")
+    if patch.flat and patch.size != (1, 1) and _tells_channels_apart(layer):
+        remedy = "or pass `window`" if patch.size is None else "or put nn.Linear between them"
+        refuse(name, f"tells channels apart, which Flatten has mixed with places; move it before Flatten, {remedy}")
     if is_pointwise(layer) or isinstance(layer, DROPOUTS):
         return copy(layer), patch
     if isinstance(layer, nn.Flatten):
@@ -68,6 +79,12 @@ def dense_layer(layer: nn.Module, patch: Patch, name: str = "") -> tuple[nn.Modu
         refuse(name, "comes after Flatten, where a window has no rows and columns left; move it before")
     convert = next(convert for kind, convert in _OF_MAPS.items() if isinstance(layer, kind))
     return convert(layer, patch, name)
+
+
+def _tells_channels_apart(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.PReLU):
+        return layer.num_parameters > 1
+    return isinstance(layer, (nn.Softmax, nn.LogSoftmax))
 
 
 def refuse(name: str, reason: str) -> NoReturn:
@@ -90,14 +107,14 @@ def _dense_linear(linear: nn.Linear, patch: Patch, name: str) -> tuple[nn.Module
     if rest or patch.channels not in (None, channels):
         came = f"{patch.channels or '?'} channels of {kernel[0]}×{kernel[1]}"
         refuse(
-            name, f"takes {linear.in_features} numbers, but a window becomes {came}; pass the `window` it was made for"
+            name, f"takes {linear.in_features} numbers, but a window becomes {came}; take the `window` it was made for"
         )
     dense = LinearAsConvolution(linear, kernel, patch.step)
     return dense, patch._replace(size=kernel, channels=linear.out_features).after(name, kernel)
 
 
 def _dense_convolution(layer: nn.Conv2d, patch: Patch, name: str) -> tuple[nn.Module, Patch]:
-    _refuse_padding(name, margins(layer))
+    _refuse_padding(layer, name)
     dense = copy(layer)  # shallow: its settings are its own, its parameters the layer's
     dense.stride, dense.dilation, dense.padding = (1, 1), _times(layer.dilation, patch.step), (0, 0)
     patch = patch._replace(channels=layer.out_channels)
@@ -109,16 +126,16 @@ def _dense_norm(layer: nn.BatchNorm2d, patch: Patch, name: str) -> tuple[nn.Modu
 
 
 def _dense_pooling(layer: nn.MaxPool2d | nn.AvgPool2d, patch: Patch, name: str) -> tuple[nn.Module, Patch]:
-    _refuse_padding(name, int_pair(layer.padding, "padding", minimum=0))
+    _refuse_padding(layer, name)
     if layer.ceil_mode:
         refuse(name, "has ceil_mode=True, so that it pools over less at a window's border; set it to False")
-    kernel, stride = int_pair(layer.kernel_size, "kernel_size"), int_pair(layer.stride, "stride")
+    kernel, stride = (int_pair(getattr(layer, side), f"{side} of layer {name}") for side in ("kernel_size", "stride"))
     if isinstance(layer, nn.AvgPool2d):
         divisor = layer.divisor_override or kernel[0] * kernel[1]
         return DilatedAverage(kernel, patch.step, divisor), patch.after(name, kernel, stride)
     if layer.return_indices:
         refuse(name, "returns indices, which count within a window; set return_indices=False")
-    dilation = int_pair(layer.dilation, "dilation")
+    dilation = int_pair(layer.dilation, f"dilation of layer {name}")
     return DilatedMaximum(kernel, _times(dilation, patch.step)), patch.after(name, kernel, stride, dilation)
 
 
@@ -170,7 +187,8 @@ class DilatedAverage(nn.Module):
         self.kernel_size, self.dilation, self.divisor = kernel_size, dilation, divisor
 
     def forward(self, x: Tensor) -> Tensor:
-        return _over_kernel(torch.add, x, self.kernel_size, self.dilation) / self.divisor
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # a sum of halves overflows, or no longer grows
+        return (_over_kernel(torch.add, wide, self.kernel_size, self.dilation) / self.divisor).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, dilation={self.dilation}"
@@ -200,12 +218,12 @@ def _over_kernel(combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, kernel_
     return x
 
 
-def _refuse_padding(name: str, padding: Pair) -> None:
-    if any(padding):
+def _refuse_padding(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, name: str) -> None:
+    if is_padded(layer):
         refuse(
             name,
-            f"has padding {padding}: it sees padding at the border of each window, where the image has pixels; remove it, "
-            "and pass padding=True to pad the image instead",
+            f"has padding {layer.padding!r}: it sees padding at the border of each window, where the image has pixels; "
+            "remove it, and pass padding=True to pad the image instead",
         )
 
 

@@ -1,19 +1,19 @@
 """What an output of a network sees of the image: by the recursion over its layers, and by its gradient."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.ops.checks import IntPair, int_pair
+from course_utils.ops.checks import IntPair, int_pair, require_integers
 from course_utils.ops.layer_kinds import (
     BATCH_NORMS,
     DROPOUTS,
-    is_plain_sequential,
     is_pointwise,
     map_side,
     margins,
+    own_computation,
     refuse_training_mode,
 )
 
@@ -69,9 +69,12 @@ def receptive_field(layers: Layers) -> ReceptiveField:
 
 def _through(layers: Layers, field: _Axis, axis: int, name: str) -> _Axis:
     """The field after these layers, along rows (axis 0) or columns (axis 1)."""
+    own = own_computation(layers) if isinstance(layers, nn.Module) else None
+    if own is not None:
+        _refuse(f"{name} is a {type(layers).__name__} with {own}")
     if isinstance(layers, Mapping) or type(layers) is nn.ModuleDict:
         return _widest({key: _through(branch, field, axis, f"{name}.{key}") for key, branch in layers.items()}, name)
-    if isinstance(layers, (list, tuple, nn.ModuleList)) or is_plain_sequential(layers):
+    if isinstance(layers, (list, tuple, nn.ModuleList, nn.Sequential)):
         for number, layer in enumerate(layers):
             field = _through(layer, field, axis, f"{name}.{number}")
         return field
@@ -79,17 +82,21 @@ def _through(layers: Layers, field: _Axis, axis: int, name: str) -> _Axis:
         return field
     if isinstance(layers, nn.Linear):
         return field.after(map_side(layers, field.channels, name))._replace(channels=layers.out_features)
-    if isinstance(layers, nn.Conv2d):
-        kernel, stride, dilation = layers.kernel_size[axis], layers.stride[axis], layers.dilation[axis]
-        return field.after(kernel, stride, margins(layers)[axis], dilation)._replace(channels=layers.out_channels)
-    if isinstance(layers, (nn.MaxPool2d, nn.AvgPool2d)):
-        settings = (layers.kernel_size, layers.stride, layers.padding, getattr(layers, "dilation", 1))
-        return field.after(*(int_pair(setting, "pooling", minimum=0)[axis] for setting in settings))
+    if isinstance(layers, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        settings = {setting: getattr(layers, setting, 1) for setting in ("kernel_size", "stride", "dilation")}
+        kernel, stride, dilation = (int_pair(value, f"{key} of {name}")[axis] for key, value in settings.items())
+        if isinstance(layers, nn.Conv2d):
+            return field.after(kernel, stride, margins(layers)[axis], dilation)._replace(channels=layers.out_channels)
+        padding = int_pair(layers.padding, f"padding of {name}", minimum=0)[axis]
+        return field.after(kernel, stride, padding, dilation)
+    _refuse(f"{name} is a {type(layers).__name__}")
+
+
+def _refuse(what: str) -> NoReturn:
     raise ValueError(
-        f"receptive_field goes through convolutions, pooling and what acts on each place alone, but {name} is a "
-        f"{type(layers).__name__}, whose field does not follow from its type. Give its layers in a list, parallel "
-        "branches as a dict, and leave out what changes nothing at your image size (an adaptive pooling); or measure the "
-        "field with effective_receptive_field."
+        f"receptive_field goes through convolutions, pooling and what acts on each place alone, but {what}, whose field "
+        "does not follow from its type. Give its layers in a list, parallel branches as a dict, and leave out what "
+        "changes nothing at your image size (an adaptive pooling); or measure the field with effective_receptive_field."
     )
 
 
@@ -119,19 +126,19 @@ def effective_receptive_field(
 
     Shapes: → (H, W), the size of the input, not normalised.
 
-    Raises: ValueError for batch norm or dropout in training mode, and for an output of another shape.
+    Raises: ValueError for batch norm or dropout in training mode, for an output of another shape, and for one that does not
+    depend on the image.
     """
     height, width = int_pair(input_size, "input_size")
-    for name, number in {"in_channels": in_channels, "samples": samples}.items():
-        if type(number) is not int or number < 1:
-            raise ValueError(f"{name} must be a whole number of 1 or more, but is {number!r}.")
+    require_integers(1, in_channels=in_channels, samples=samples)
+    require_integers(0, seed=seed)
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"module must be an nn.Module, but is a {type(module).__name__}; put its layers into nn.Sequential."
         )
     refuse_training_mode(module)
     parameter = next(module.parameters(), torch.zeros(()))
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(int(seed))
     total = parameter.new_zeros(height, width)
     for _ in range(samples):
         noise = torch.randn(1, in_channels, height, width, generator=draw)
@@ -143,7 +150,7 @@ def _gradient_of_centre(module: nn.Module, image: Tensor) -> Tensor:
     """Gradient of the centre output, summed over its channels, with respect to the image."""
     with torch.enable_grad():
         image = image.detach().requires_grad_()
-        output = module(image)
+        output = module(image.clone())  # the first layer may work in place
         if not isinstance(output, Tensor) or output.ndim != 4 or 0 in output.shape or not output.requires_grad:
             came = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
             raise ValueError(
@@ -151,4 +158,10 @@ def _gradient_of_centre(module: nn.Module, image: Tensor) -> Tensor:
                 f"gave {came}; leave out its layers from Flatten or argmax on, or wrap it so that it returns one map."
             )
         centre = output[:, :, output.shape[2] // 2, output.shape[3] // 2].sum()
-        return torch.autograd.grad(centre, image)[0]
+        (gradient,) = torch.autograd.grad(centre, image, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "effective_receptive_field needs a module whose output depends on the image, but this one's does not; check "
+            "that its forward uses its input, and does not detach it."
+        )
+    return gradient

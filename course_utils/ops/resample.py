@@ -6,6 +6,7 @@ from torch.nn.functional import embedding_bag, hardtanh
 
 from course_utils.ops.bands import two_sided_product
 from course_utils.ops.checks import IntPair, int_pair, require_integers, require_tensor
+from course_utils.ops.precision import require_float_type
 
 
 def nearest_resize(x: Tensor, size: IntPair, *, exact: bool = False) -> Tensor:
@@ -13,7 +14,8 @@ def nearest_resize(x: Tensor, size: IntPair, *, exact: bool = False) -> Tensor:
 
     With `exact=False` output pixel i takes input pixel ⌊i · n_in / n_out⌋, PyTorch's "nearest", which leans to the top
     left; with `exact=True` the pixel that its centre falls into, ⌊(i + ½) · n_in / n_out⌋, PyTorch's "nearest-exact".
-    As in PyTorch this is computed in float32, which at some sizes rounds across the border of a pixel.
+    Computed in float32, which at some sizes rounds across the border of a pixel: with `exact=False` as PyTorch does for
+    float32 images. For float64 images PyTorch rounds elsewhere, and so does its "nearest-exact" on a CPU, at few sizes.
 
     Shapes: `x` of any type (…, H, W) → (…, *size).
 
@@ -56,8 +58,7 @@ def interpolation_matrix(
     require_integers(1, n_in=n_in, n_out=n_out)
     if mode not in ("bilinear", "bicubic", "nearest"):
         raise ValueError(f"mode must be bilinear, bicubic or nearest, but is {mode!r}.")
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise ValueError(f"Weights are floating, but dtype is {dtype!r}; take torch.float32 or torch.float64.")
+    require_float_type(dtype)
     if mode == "nearest":
         if align_corners or antialias:
             raise ValueError('mode="nearest" takes one pixel and knows no align_corners or antialias; leave them out.')
@@ -106,11 +107,12 @@ def bilinear_resize(x: Tensor, size: IntPair, *, align_corners: bool = False, an
 
 
 def bilinear_sample(x: Tensor, points: Tensor, *, padding: str = "border") -> Tensor:
-    """Interpolate images at any points; differentiable in both.
+    """Interpolate images at any points; differentiable in both, once.
 
     Each value is a weighted sum of the four pixels whose centres surround the point. Beyond the outermost centres,
     `padding="border"` repeats the border pixel, "zeros" counts what lies outside as 0. Equal to
-    `grid_sample(align_corners=False)` at 2 · point / size - 1.
+    `grid_sample(align_corners=False)` at 2 · point / size - 1, but for pixels that are infinite or NaN: these make NaN
+    of points for which their weight is 0 or which lie outside next to them, since 0 · ∞ is NaN. Fill such pixels first.
 
     Shapes: `x` floating (B, C, H, W), `points` floating (B, …, 2) as (x, y) in continuous pixel coordinates (pixel i
     covers [i, i+1), its centre is i + ½) → (B, C, …), in the type of `x`. A NaN coordinate gives NaN.
@@ -154,7 +156,7 @@ def bed_of_nails(x: Tensor, factor: int) -> Tensor:
 
 
 def _nearest(n_in: int, n_out: int, exact: bool, device: torch.device | str | None) -> Tensor:
-    # In float32 whatever the type of the image, as in PyTorch; float64 would take other pixels at some sizes.
+    # In float32 whatever the type of the image, so that an image and its labels are taken from the same pixels.
     pixel = torch.arange(n_out, dtype=torch.float32, device=device) + (0.5 if exact else 0)
     return (pixel * (n_in / n_out)).long().clamp(max=n_in - 1)
 

@@ -46,18 +46,22 @@ def max_pool_with_indices(
     values = x.detach()
     places = torch.arange(height * width, device=x.device).view(height, width)
     if any(frame):
-        # What is in the image is more than -∞, so that a window without other values has its maximum in the image too.
-        values = pad(values.clamp(min=torch.finfo(x.dtype).min), frame, value=-math.inf)
+        values = pad(values, frame, value=-math.inf)
         places = pad(places, frame, value=-1)
     # One look at every element of all windows: a strided view holds the same element of each.
-    best, indices = None, None
+    best, indices, outside = None, None, None
     for row, column in product(rows, columns):
         value, place = values[..., row, column], places[row, column]
         if best is None:
-            best, indices = value, place.expand(value.shape)
+            best, indices, outside = value, place.expand(value.shape), place < 0
         else:
             better = (value > best) | value.isnan()
+            if any(
+                frame
+            ):  # -∞ in the image is not more than the padding, and yet it is the maximum and not the padding
+                better, outside = better | outside, outside & (place < 0)
             best, indices = torch.where(better, value, best), torch.where(better, place, indices)
+    indices = indices.contiguous()
     return x.flatten(-2).gather(-1, indices.flatten(-2)).view(indices.shape), indices
 
 

@@ -1,5 +1,7 @@
 """Explorer of lesson 03: a point between four corners, and the four areas that are its bilinear weights."""
 
+from numbers import Real
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -7,6 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course_utils import plots
+from course_utils.ops.checks import require_integers
 from course_utils.ops.resample import bilinear_sample
 from course_utils.widgets.explorer import Explorer, Slider
 
@@ -15,7 +18,14 @@ _COLOURS = (plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2], plots.COLOURS[
 
 
 def weights_and_value(x: float, y: float, last: int) -> tuple[list[float], float]:
-    """The weights of the corners 00, 10, 01, 11 and the interpolated value, with f(1, 1) = last."""
+    """The weights of the corners 00, 10, 01, 11 and the interpolated value, with f(1, 1) = last.
+
+    Raises: ValueError for a point outside the unit square, and for a last value that is no integer or below 0.
+    """
+    for name, coordinate in (("x", x), ("y", y)):
+        if not isinstance(coordinate, Real) or not 0 <= coordinate <= 1:
+            raise ValueError(f"{name} must be a number between 0 and 1, the corners' places, but is {coordinate!r}.")
+    require_integers(0, last=last)
     point = torch.tensor([[[x, y]]], dtype=torch.float64)
     one_at_each_corner = torch.eye(4, dtype=torch.float64).reshape(1, 4, 2, 2)
     weights = bilinear_sample(one_at_each_corner, point + 0.5).flatten().tolist()

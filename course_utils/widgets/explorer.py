@@ -1,12 +1,14 @@
 """What all explorers share: a figure function, its sliders, and a strip of settings for pages without a kernel."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure, SubFigure
 
 from course_utils import plots
+from course_utils.ops.checks import is_integer
 
 
 class Slider(NamedTuple):
@@ -58,8 +60,10 @@ class Explorer:
             raise ValueError(f"There is no control {sorted(unknown)}; the controls are {sorted(self.controls)}.")
         for name, value in changed.items():
             control = self.controls[name]
-            if isinstance(control, Slider) and not control.low <= value <= control.high:
-                raise ValueError(f"{name} goes from {control.low} to {control.high}, but is {value}.")
+            if isinstance(control, Slider) and not _can_stand_at(control, value):
+                raise ValueError(
+                    f"{name} goes from {control.low} to {control.high} in steps of {control.step}, but is {value!r}."
+                )
             if isinstance(control, Choice) and value not in control.options:
                 raise ValueError(f"{name} is one of {', '.join(control.options)}, but is {value!r}.")
         first = {name: c.value if isinstance(c, Slider) else c.options[0] for name, c in self.controls.items()}
@@ -104,12 +108,23 @@ class Explorer:
         display(VBox([*controls.values(), picture]))
 
 
+def _is_whole(slider: Slider) -> bool:
+    return all(is_integer(number) for number in slider[1:])
+
+
+def _can_stand_at(slider: Slider, value: object) -> bool:
+    """Whether a slider can take a value; one of fractions takes what lies between its steps too."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not slider.low <= value <= slider.high:
+        return False
+    return not _is_whole(slider) or (is_integer(value) and (value - slider.low) % slider.step == 0)
+
+
 def _control(control: Slider | Choice) -> Any:
     from ipywidgets import Dropdown, FloatSlider, IntSlider, Layout
 
     look = {"style": {"description_width": "11em"}, "layout": Layout(width="32em")}
     if isinstance(control, Choice):
         return Dropdown(options=control.options, description=control.label, **look)
-    kind = IntSlider if all(isinstance(number, int) for number in control[1:]) else FloatSlider
+    kind = IntSlider if _is_whole(control) else FloatSlider
     low, high, step, value = control[1:]
     return kind(min=low, max=high, step=step, value=value, description=control.label, continuous_update=False, **look)

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from course_utils import plots
+from course_utils.ops.checks import require_integers
 from course_utils.widgets.explorer import Choice, Explorer, Slider
 
-PLAIN, STRIDES, DILATIONS = "plain", "stride 2", "dilation doubles"
+WAYS = PLAIN, STRIDES, DILATIONS = "plain", "stride 2", "dilation doubles"
 _SEEN, _UNITS, _REST = plots.COLOURS[3], plots.COLOURS[0], "#C9CDD2"
 _FEWEST_PIXELS = 35  # drawn, so that small fields can be compared
 
@@ -25,8 +26,12 @@ class Layer(NamedTuple):
 def fields(every_layer: str, kernel: int, layers: int) -> list[Layer]:
     """Field and jump after each layer, by the recursion r += d (k - 1) j, j *= s.
 
-    Raises: ValueError for an even kernel, whose units have no pixel below them.
+    Raises: ValueError for an even kernel, whose units have no pixel below them, for another way than the three, and for
+    what is no integer or below 1.
     """
+    if every_layer not in WAYS:
+        raise ValueError(f"every_layer must be one of {', '.join(WAYS)}, but is {every_layer!r}.")
+    require_integers(1, kernel=kernel, layers=layers)
     if kernel % 2 == 0:
         raise ValueError(
             f"kernel must be odd, so that a unit stands above the middle of what it sees, but is {kernel}."
@@ -138,7 +143,7 @@ RECEPTIVE = Explorer(
     draw,
     alt,
     {
-        "every_layer": Choice("every layer", (PLAIN, STRIDES, DILATIONS)),
+        "every_layer": Choice("every layer", WAYS),
         "kernel": Slider("kernel", 3, 5, 2, 3),
         "layers": Slider("layers", 1, 5, 1, 4),
     },

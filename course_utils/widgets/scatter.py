@@ -10,6 +10,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course_utils import plots
+from course_utils.ops.checks import require_integers
+from course_utils.ops.convsizes import transposed_output_size
 from course_utils.widgets.explorer import Explorer, Slider
 
 INPUT = torch.tensor([[1, 3, 2], [5, 4, 6]])
@@ -31,7 +33,17 @@ class State(NamedTuple):
 
 
 def state(*, kernel: int, stride: int, step: int) -> State:
-    """The output after the first `step` values of the input, which are scattered in reading order."""
+    """The output after the first `step` values of the input, which are scattered in reading order.
+
+    Raises: ValueError for what is no integer or too small, a kernel of more than 4, and a step past the last value.
+    """
+    require_integers(1, kernel=kernel, stride=stride)
+    require_integers(0, step=step)
+    if kernel > len(_TAPS) or step > INPUT.numel():
+        raise ValueError(
+            f"There are {INPUT.numel()} values to scatter and kernels up to {len(_TAPS)}, but step is {step} and kernel "
+            f"{kernel}; take less."
+        )
     scattered = (torch.arange(INPUT.numel()) < step).reshape(INPUT.shape)
     ones = torch.ones(kernel, kernel, dtype=torch.int64)
     block = ((step - 1) // INPUT.shape[1] * stride, (step - 1) % INPUT.shape[1] * stride) if step else None
@@ -50,13 +62,19 @@ def _transposed(x: Tensor, kernel: Tensor, stride: int) -> Tensor:
 
 def sentence(*, kernel: int, stride: int, step: int) -> str:
     """What the last step did, in words."""
-    if not step:
+    block = state(kernel=kernel, stride=stride, step=step).block
+    if block is None:
         return f"0 of {INPUT.numel()}: the output begins with zeros"
-    top, left = state(kernel=kernel, stride=stride, step=step).block or (0, 0)
+    top, left = block
     return (
         f"{step} of {INPUT.numel()}: {int(INPUT.flatten()[step - 1])} × kernel is added at rows {top}–{top + kernel - 1}, "
         f"columns {left}–{left + kernel - 1}"
     )
+
+
+def _kept(*, kernel: int, stride: int, padding: int) -> str:
+    """The size of what padding leaves of the output, in words."""
+    return " × ".join(str(transposed_output_size(n, kernel, stride=stride, padding=padding)) for n in INPUT.shape)
 
 
 def _grid(axes: Axes, values: Tensor, fills: list[list[str]], left: float, *, size: float, greys: Tensor) -> None:
@@ -102,7 +120,7 @@ def _legend(axes: Axes, *, kernel: int, stride: int) -> None:
 
 def draw(figure: Figure | SubFigure, *, kernel: int, stride: int, padding: int, step: int) -> None:
     """Draw the input, the kernel times its current value, the output so far, and a sentence."""
-    found = state(kernel=kernel, stride=stride, step=step)
+    found, kept = state(kernel=kernel, stride=stride, step=step), _kept(kernel=kernel, stride=stride, padding=padding)
     width, (rows, columns) = INPUT.shape[1], found.output.shape
     axes, gap = figure.subplots(), 1.8
     middle, right = width + gap, width + kernel + 2 * gap
@@ -127,7 +145,7 @@ def draw(figure: Figure | SubFigure, *, kernel: int, stride: int, padding: int, 
         axes.annotate(str(n), (right + n + 0.5, -0.3), ha="center", va="center_baseline", fontsize=12, color=_GREY)
     size = f"output {rows} × {columns}"
     if padding:
-        size += f", kept {rows - 2 * padding} × {columns - 2 * padding}"
+        size += f", kept {kept}"
     for left, title in ((0, "input"), (middle, f"{value} × kernel" if step else "kernel"), (right, size)):
         axes.annotate(title, (left, -0.85), ha="left", va="bottom", fontsize=13)
     axes.annotate(sentence(kernel=kernel, stride=stride, step=step), (0, tall + 0.75), va="center", fontsize=14)
@@ -148,9 +166,9 @@ def draw_frames(figure: Figure | SubFigure, *, kernel: int, stride: int) -> None
 
 def alt(*, kernel: int, stride: int, padding: int, step: int) -> str:
     """What there is to see for one setting."""
-    found = state(kernel=kernel, stride=stride, step=step)
+    found, kept = state(kernel=kernel, stride=stride, step=step), _kept(kernel=kernel, stride=stride, padding=padding)
     rows, columns = found.output.shape
-    cut = f" Padding {padding} keeps {rows - 2 * padding} × {columns - 2 * padding} of it." if padding else ""
+    cut = f" Padding {padding} keeps {kept} of it." if padding else ""
     return (
         f"Kernel {kernel} × {kernel}, stride {stride}, step {sentence(kernel=kernel, stride=stride, step=step)} of an output "
         f"of {rows} × {columns}; {_overlap(found)}.{cut}"

@@ -17,16 +17,20 @@ _TITLES = {
 
 
 def sources(n_in: int, n_out: int, *, align_corners: bool) -> list[float]:
-    """Where the output pixels look, in numbers of input pixels: what interpolation makes of the ramp 0, 1, 2, …"""
+    """Where the output pixels look, in numbers of input pixels: what interpolation makes of the ramp 0, 1, 2, …
+
+    Raises: ValueError for numbers of pixels that are no integers or below 1.
+    """
     matrix = interpolation_matrix(n_in, n_out, align_corners=align_corners, dtype=torch.float64)
     return (matrix @ torch.arange(n_in, dtype=torch.float64)).tolist()
 
 
 def draw(figure: Figure | SubFigure, *, n_in: int, n_out: int) -> None:
     """Draw both rows of pixels over the same interval, twice, with a line from each output pixel to where it looks."""
-    for axes, align_corners in zip(figure.subplots(2, 1), (False, True), strict=True):
-        _draw_rule(axes, n_in, n_out, sources(n_in, n_out, align_corners=align_corners))
-        axes.set_title(_TITLES[align_corners], loc="left")
+    places = [sources(n_in, n_out, align_corners=align_corners) for align_corners in _TITLES]
+    for axes, looks, title in zip(figure.subplots(2, 1), places, _TITLES.values(), strict=True):
+        _draw_rule(axes, n_in, n_out, looks)
+        axes.set_title(title, loc="left")
 
 
 def _draw_rule(axes: Axes, n_in: int, n_out: int, places: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Windows around labelled pixels."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,20 +47,53 @@ def test_the_same_seed_draws_the_same_windows():
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("window", [0, 2, 9, -3])
+# Bad arguments are refused by the call, not by the first batch.
+
+
+@pytest.mark.parametrize("window", [2, 9])
 def test_windows_that_have_no_middle_or_do_not_fit_are_refused(window):
     with pytest.raises(ValueError, match="window is odd"):
-        next(draw_windows(*_numbered(), window=window, steps=1))
+        draw_windows(*_numbered(), window=window, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("window", value) for value in (0, -3, 3.0, "3", None, True, (3, 3))],
+        *[("batch_size", value) for value in (0, 2.5, True)],
+        *[("steps", value) for value in (-1, 1.5, "2")],
+        *[("seed", value) for value in (-1, None, 1.5)],
+    ],
+)
+def test_numbers_that_are_none_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be an integer of [01] or more"):
+        draw_windows(*_numbered(), **{"window": 3, "steps": 1, name: value})
+
+
+def test_integers_of_numpy_are_taken_and_no_step_gives_no_batch():
+    images, labels = _numbered()
+    three, four = np.int64(3), np.int64(4)
+    batches = list(draw_windows(images, labels, window=three, steps=np.int32(2), batch_size=four, seed=np.int64(1)))
+    assert [patches.shape for patches, _ in batches] == [(4, 1, 3, 3)] * 2
+    assert list(draw_windows(images, labels, window=3, steps=0)) == []
+
+
+@pytest.mark.parametrize("label", [-1, 256, 2**40])
+def test_labels_that_are_no_classes_are_refused(label):
+    images, labels = _numbered()
+    labels[1, 0, 8] = label  # also where no window has its middle
+    with pytest.raises(ValueError, match=rf"0 to 254, or void \(255\), but lie between .*{label}"):
+        draw_windows(images, labels, window=3, steps=1)
 
 
 def test_labels_of_other_images_and_all_void_are_refused():
     images, labels = _numbered()
     with pytest.raises(ValueError, match="belong together"):
-        next(draw_windows(images, labels[:, 1:], window=3, steps=1))
+        draw_windows(images, labels[:, 1:], window=3, steps=1)
     with pytest.raises(ValueError, match="all of them are void"):
-        next(draw_windows(images, torch.full_like(labels, 255), window=3, steps=1))
+        draw_windows(images, torch.full_like(labels, 255), window=3, steps=1)
     with pytest.raises(ValueError, match="int64"):
-        next(draw_windows(images, labels.int(), window=3, steps=1))
+        draw_windows(images, labels.int(), window=3, steps=1)
 
 
 @pytest.mark.gpu

@@ -6,7 +6,7 @@ import torch
 
 from course_utils.metrics.boundary import hausdorff_distance
 from course_utils.metrics.semantic import power_mean, scores
-from course_utils.ops.checks import int_pair
+from course_utils.ops.checks import int_pair, require_integers
 from course_utils.ops.distance import distance_transform
 from course_utils.ops.masks import boundaries, connected_components, ids_to_masks, masks_to_ids
 from course_utils.plots.overlays import colour_instances, to_picture
@@ -39,3 +39,16 @@ def test_int_pair_takes_integers_of_any_kind():
     assert int_pair(0, "padding", minimum=0) == (0, 0)
     with pytest.raises(ValueError, match="padding must be an integer of 0 or more, .* but is -1"):
         int_pair(-1, "padding", minimum=0)
+    for odd in (b"34", "34", {3, 4}):
+        with pytest.raises(ValueError, match="size must be an integer of 1 or more"):
+            int_pair(odd, "size")
+
+
+def test_only_what_int_makes_right_is_to_be_converted() -> None:
+    require_integers(1, n=np.int64(3))
+    for odd in (3.0, np.float64(3), torch.tensor(3)):
+        with pytest.raises(ValueError, match="n must be an integer of 1 or more, but is .*; convert it with `int`"):
+            require_integers(1, n=odd)
+    for odd in (0, True, None, 2.5, float("nan"), (3, 3)):
+        with pytest.raises(ValueError, match=r"n must be an integer of 1 or more, but is [^;]*\.$"):
+            require_integers(1, n=odd)

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -327,6 +328,16 @@ def test_bilinear_kernel_of_literal_factors():
         )
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_bilinear_kernel_is_rounded_once(dtype):
+    for factor in (7, 40, 300):
+        kernel = bilinear_kernel(factor, dtype=dtype)
+        torch.testing.assert_close(
+            kernel.double(), bilinear_kernel(factor, dtype=torch.float64), rtol=0, atol=torch.finfo(dtype).eps
+        )
+        assert torch.equal(kernel, kernel.flip(0)) and kernel.dtype == dtype
+
+
 @pytest.mark.parametrize(
     ("kernel_size", "stride", "padding", "expected"),
     [
@@ -369,6 +380,47 @@ def test_float_types_are_kept(dtype):
     ours = conv2d(x[:, :2], weight, padding=1)
     assert ours.dtype == conv_matrix(weight, (4, 5)).dtype == dtype
     torch.testing.assert_close(ours.double(), exact, **rounding)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sums_of_bfloat16_are_summed_in_float32(method):
+    """Of 300 ones: in bfloat16 they would stay at 256, which 1 no longer changes."""
+    ones = torch.ones(1, 1, 300, dtype=torch.bfloat16)
+    assert conv_transpose1d(ones, ones, method=method).max() == 300
+    assert conv1d(ones, ones, torch.tensor([2.0]).bfloat16()) == 302
+
+
+def test_autocast_lowers_no_product():
+    x, weight = random(2, 3, 4, 5, dtype=torch.float32), random(3, 2, 3, 2, seed=1, dtype=torch.float32)
+    functions = [lambda: conv2d(x[:, :2], weight, padding=1)]
+    functions += [lambda method=method: conv_transpose2d(x, weight, stride=2, method=method) for method in METHODS]
+    for function in functions:
+        expected = function()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.testing.assert_close(function(), expected, **EXACT)
+
+
+def test_tensors_are_made_on_the_device_of_the_input():
+    x, weight = random(2, 3, 4, 5), random(3, 2, 3, 2, seed=1)
+    functions = [lambda: conv2d(x[:, :2], weight), lambda: conv_matrix(weight, (4, 5)).t()]
+    functions += [lambda method=method: conv_transpose2d(x, weight, stride=2, method=method) for method in METHODS]
+    for function in functions:
+        expected = function()
+        with torch.device("meta"):  # where other tensors are made by default
+            torch.testing.assert_close(function(), expected, **EXACT)
+
+
+def test_sizes_are_integers_of_any_kind():
+    kernel = random(2, 1, 3)
+    assert torch.equal(conv_matrix(kernel, np.int64(5), stride=np.int32(2)), conv_matrix(kernel, 5, stride=2))
+    assert torch.equal(overlap_count(np.int64(4), np.int64(3), stride=2), overlap_count(4, 3, stride=2))
+    assert overlap_count(np.int64(4), 3).ndim == 1
+
+
+def test_nan_reaches_every_dense_product_and_few_sparse_ones():
+    kernel, x = random(1, 1, 2), torch.tensor([math.nan, 1, 2, 3], dtype=torch.float64)
+    assert (conv_matrix(kernel, 4) @ x).isnan().tolist() == [True, True, True]
+    assert (conv_matrix(kernel, 4, sparse=True) @ x).isnan().tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -438,7 +490,7 @@ X, W = torch.ones(1, 4, 5, 6), torch.ones(4, 4, 3, 3)
         (X, W, None, {"padding": -1}, "padding must be an integer of 0 or more"),
         (X, W, None, {"padding": "same"}, "padding must be an integer of . or more, or two"),
         (X, W, None, {"dilation": (1, 2, 3)}, "dilation must be an integer of . or more, or two"),
-        (X[:, :, :0], W, None, {}, "n must be an integer of 1 or more"),
+        (X[:, :, :0], W, None, {}, r"x must have at least one pixel.*\(1, 4, 0, 6\)"),
         (X, W[:, :, :, :0], None, {}, "weight must be"),
     ],
 )
@@ -454,14 +506,32 @@ def test_bad_tensors_and_steps_are_refused(function, x, weight, bias, arguments,
         (lambda: conv1d(X[:, 0], W[..., 0]), "x must have the 4 input channels.*has 5"),
         (lambda: conv1d(X, W[..., 0]), r"x must be \(B, C, n\)"),
         (lambda: conv1d(X[:, :, 0], W), r"weight must be .*channels, k\)"),
-        (lambda: conv1d(X[:, :, 0], W[..., 0], stride=(1, 1)), r"stride must be an integer.*\(1, 1\)"),
+        (
+            lambda: conv1d(X[:, :, 0], W[..., 0], stride=(1, 1)),
+            r"stride must be an integer of 1 or more, but is \(1, 1\)\.$",
+        ),
+        (
+            lambda: conv1d(X[:, :, 0], W[..., 0], padding="same"),
+            r"padding must be an integer of 0 or more, but is 'same'\.$",
+        ),
+        (
+            lambda: conv_matrix(W[..., 0], 5, dilation=(1, 2)),
+            r"dilation must be an integer of 1 or more, but is \(1, 2\)\.$",
+        ),
+        (lambda: conv_transpose1d(X[:, :, 0], W[..., 0], stride=(1, 1)), r"stride must be .*, but is \(1, 1\)\.$"),
+        (
+            lambda: conv_transpose1d(X[:, :, 0], W[..., 0], output_padding=(0, 0)),
+            r"output_padding .*, but is \(0, 0\)\.$",
+        ),
         (lambda: conv_transpose1d(X, W[..., 0]), r"x must be \(B, C, n\)"),
         (lambda: conv_transpose1d(X[:, :, 0], W[..., 0], output_padding=1), "output_padding must be smaller.*is 1"),
         (lambda: conv_transpose2d(X, W, method="gather"), "scatter, matrix, zero_stuffing, but is 'gather'"),
+        (lambda: conv_transpose2d(X, W, method=["scatter"]), r"zero_stuffing, but is \['scatter'\]"),
         (lambda: conv_transpose2d(X, W, stride=2, output_padding=(1, 2)), "output_padding must be smaller.*is 2"),
         (lambda: conv_transpose2d(X, W, stride=2, output_padding=-1), "output_padding must be an integer of 0"),
         (lambda: conv_transpose2d(X, W, padding=4), "only 7 pixels; take at most 3"),
         (lambda: conv_matrix(W, 5), r"weight must be .*channels, k\)"),
+        (lambda: conv_matrix(W, np.int64(5)), r"weight must be .*channels, k\)"),
         (lambda: conv_matrix(W[..., 0], (5, 5)), r"weight must be .*kH, kW"),
         (lambda: conv_matrix(W, 5.0), "input_size must be an integer of . or more, or two"),
         (lambda: conv_matrix(W, (5, 2.5)), "input_size must be an integer of 1 or more.*2.5"),
@@ -474,6 +544,8 @@ def test_bad_tensors_and_steps_are_refused(function, x, weight, bias, arguments,
         (lambda: transposed_output_size(1, 2, padding=1), "only 2 pixels; take at most 0"),
         (lambda: bilinear_kernel(0), "factor must be an integer of 1 or more, but is 0"),
         (lambda: bilinear_kernel(1.5), "factor must be an integer"),
+        (lambda: bilinear_kernel(2, dtype=torch.int64), "Weights are floating, but dtype is torch.int64"),
+        (lambda: bilinear_kernel(2, dtype="float32"), "Weights are floating, but dtype is 'float32'"),
         (lambda: overlap_count(4, (3, 3)), "kernel_size must be an integer"),
         (lambda: overlap_count((4, 4, 4), 3), "input_size must be an integer of . or more, or two"),
         (lambda: overlap_count(2, 3, padding=2), "only 4 pixels; take at most 1"),

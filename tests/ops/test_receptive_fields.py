@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from tolerances import EXACT, OPERATION
@@ -154,6 +155,8 @@ def test_receptive_field_is_the_window_of_a_classifier():
         (None, "layers is a NoneType"),
         ([{"a": POOL, "b": CONV3}], r"one stride.*layers\.0 have \{'a': 2, 'b': 1\}"),
         ([{}], r"one stride.*layers\.0 have no branch at all"),
+        ([nn.MaxPool2d(2, stride=0)], r"stride of layers\.0 must be an integer of 1 or more"),
+        ([nn.MaxPool2d("3")], r"kernel_size of layers\.0 must be an integer of 1 or more"),
         ([nn.Linear(9, 2)], r"9 inputs of layers\.0 are no square map of an unknown number"),
         ([nn.Conv2d(1, 4, 3), nn.Linear(24, 2)], r"24 inputs of layers\.1 are no square map of 4 channels"),
     ],
@@ -166,7 +169,7 @@ def test_receptive_field_refuses_what_it_cannot_follow(layers, message):
 def test_receptive_field_refuses_a_resnet_and_points_to_the_effective_one():
     from torchvision.models import resnet50
 
-    with pytest.raises(ValueError, match=r"layers is a ResNet, .*effective_receptive_field"):
+    with pytest.raises(ValueError, match=r"layers is a ResNet with a forward .*effective_receptive_field"):
         receptive_field(on_meta(lambda: resnet50(weights=None)))
 
 
@@ -303,8 +306,10 @@ def test_effective_receptive_field_depends_on_the_seed_and_on_nothing_else():
     ("module", "settings", "message"),
     [
         (nn.Conv2d(3, 1, 3), {"input_size": 0}, "input_size must be an integer"),
-        (nn.Conv2d(3, 1, 3), {"input_size": 8, "samples": 0}, "samples must be a whole number of 1 or more, but is 0"),
-        (nn.Conv2d(3, 1, 3), {"input_size": 8, "in_channels": (3, 3)}, "in_channels must be a whole number"),
+        (nn.Conv2d(3, 1, 3), {"input_size": 8, "samples": 0}, "samples must be an integer of 1 or more, but is 0"),
+        (nn.Conv2d(3, 1, 3), {"input_size": 8, "in_channels": (3, 3)}, "in_channels must be an integer of 1"),
+        (nn.Conv2d(3, 1, 3), {"input_size": 8, "seed": 0.5}, "seed must be an integer of 0 or more"),
+        (nn.Conv2d(3, 1, 3), {"input_size": 8, "seed": None}, "seed must be an integer of 0 or more"),
         ([nn.Conv2d(3, 1, 3)], {"input_size": 8}, "module must be an nn.Module, but is a list"),
         (nn.BatchNorm2d(3), {"input_size": 8}, "this BatchNorm2d is in training mode"),
         (
@@ -329,6 +334,33 @@ def test_effective_receptive_field_refuses_an_output_without_gradient():
         ValueError, match=r"differentiable maps \(1, K, h, w\), but it gave a tensor \(1, 1, 4, 4\).*argmax"
     ):
         effective_receptive_field(Decision(), 4)
+
+
+def test_effective_receptive_field_refuses_an_output_that_does_not_depend_on_the_image():
+    class Constant(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value = nn.Parameter(torch.ones(1, 2, 3, 3))
+
+        def forward(self, x):
+            return self.value * 2
+
+    with pytest.raises(ValueError, match="whose output depends on the image"):
+        effective_receptive_field(Constant(), 4)
+
+
+def test_effective_receptive_field_of_a_network_that_begins_in_place():
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(3, 2, 3)
+    found = effective_receptive_field(nn.Sequential(nn.LeakyReLU(0.1, inplace=True), convolution), 5)
+    expected = effective_receptive_field(nn.Sequential(nn.LeakyReLU(0.1), convolution), 5)
+    torch.testing.assert_close(found, expected, **EXACT)
+
+
+def test_effective_receptive_field_takes_integers_of_numpy():
+    module = nn.Conv2d(3, 1, 3)
+    found = effective_receptive_field(module, 5, in_channels=np.int64(3), samples=np.int32(2), seed=np.int64(7))
+    torch.testing.assert_close(found, effective_receptive_field(module, 5, samples=2, seed=7), **EXACT)
 
 
 @pytest.mark.gpu

@@ -294,6 +294,14 @@ def test_bilinear_sample_of_nothing_and_at_points_that_are_nowhere():
     assert (zeros[..., :2] == 0).all() and zeros[..., 2].isnan().all()
 
 
+def test_bilinear_sample_of_a_pixel_that_is_nan():
+    """As the docstring says: it reaches points for which its weight is 0, and no point that is further off."""
+    x = draw(1, 1, 4, 5)
+    x[..., 0, 0] = math.nan
+    points = torch.tensor([[[0.5, 1.5], [-3.0, -3.0], [1.5, 0.5], [4.2, 3.1]]])
+    assert bilinear_sample(x, points, padding="zeros").isnan().tolist() == [[[False, True, False, False]]]
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_bilinear_sample_in_half_precision_takes_precise_points(dtype):
     x = draw(2, 3, 9, 400).sigmoid()
@@ -352,7 +360,7 @@ def test_interpolation_matrix_refuses_bad_arguments():
             interpolation_matrix(n_in, n_out)
     with pytest.raises(ValueError, match="bilinear, bicubic or nearest, but is 'linear'"):
         interpolation_matrix(2, 4, mode="linear")
-    for dtype in (torch.int64, torch.complex64, "float32"):
+    for dtype in (torch.int64, torch.complex64, torch.float8_e4m3fn, "float32", None):
         with pytest.raises(ValueError, match="Weights are floating"):
             interpolation_matrix(2, 4, dtype=dtype)
     for settings in ({"align_corners": True}, {"antialias": True}):

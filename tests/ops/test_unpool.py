@@ -77,6 +77,28 @@ def test_max_pool_equals_max_pool2d_on_nan_and_infinity(padding):
         torch.testing.assert_close(mine, other, equal_nan=True, **EXACT)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_the_smallest_number_is_more_than_minus_infinity(dtype):
+    """Also in a window that begins in the padding, which counts as -∞ and is never the maximum."""
+    smallest = torch.finfo(dtype).min
+    values, indices = max_pool_with_indices(
+        torch.tensor([[-math.inf, smallest]], dtype=dtype), (1, 2), stride=1, padding=(0, 1)
+    )
+    assert values.tolist() == [[-math.inf, smallest, smallest]] and indices.tolist() == [[0, 1, 1]]
+    x = torch.full((1, 3, 9, 9), -math.inf, dtype=dtype).masked_fill(with_ties(1, 3, 9, 9) > 0, smallest)
+    ours = max_pool_with_indices(x, 3, stride=2, padding=1)
+    for mine, other in zip(ours, max_pool2d(x, 3, 2, 1, return_indices=True), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2])
+def test_indices_can_be_written_to(kernel_size):
+    indices = max_pool_with_indices(draw(2, 3, 4, 6), kernel_size)[1]
+    expected = indices + 1
+    indices += 1
+    assert torch.equal(indices, expected) and indices.is_contiguous()
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("kernel_size, stride, padding", [(2, 2, 0), (3, 3, 0), (2, 3, 1), (3, 2, 1), (2, 1, 0)])
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 12)])

@@ -1,6 +1,7 @@
 """Explorers without a browser: the figure functions, the shell's sliders, the strips."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from course_utils.widgets import overlap, threshold
@@ -64,6 +65,14 @@ def test_unknown_controls_are_refused() -> None:
     for odd in ({"side": 100}, {"shift": -1}, {"shift": float("nan")}):
         with pytest.raises(ValueError, match="goes from"):
             overlap.OVERLAP.figure(**odd)
+    for odd in ("3", None, 2.5, 3.0, True, [3]):
+        with pytest.raises(ValueError, match="side goes from 2 to 48 in steps of 1, but is"):
+            overlap.OVERLAP.values(side=odd)
+    for odd in ("0.4", None, True):
+        with pytest.raises(ValueError, match="threshold goes from 0.0 to 1.0"):
+            threshold.THRESHOLD.values(threshold=odd)
+    assert threshold.THRESHOLD.values(threshold=0.123)["threshold"] == 0.123
+    assert overlap.OVERLAP.values(side=np.int64(3))["side"] == 3
     assert plt.get_fignums() == []
     with pytest.raises(ValueError, match="Settings name"):
         Explorer(lambda figure: None, lambda: "", {}, [{"size": 3}])

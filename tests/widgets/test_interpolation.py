@@ -72,6 +72,23 @@ def test_a_corner_has_all_the_weight_at_itself(corner: tuple[int, int], value: i
     assert sorted(weights) == [0, 0, 0, 1]
 
 
+def test_points_outside_the_square_and_impossible_sizes_are_refused() -> None:
+    figure = plt.figure()
+    for odd in (1.5, -1.0, float("nan"), "a", None):
+        with pytest.raises(ValueError, match="x must be a number between 0 and 1"):
+            corner_weights.weights_and_value(odd, 0.5, 4)
+        with pytest.raises(ValueError, match="y must be a number between 0 and 1"):
+            corner_weights.draw(figure, x=0.5, y=odd, last=4)
+    with pytest.raises(ValueError, match="last must be an integer of 0 or more, but is 2.5"):
+        corner_weights.alt(x=0.5, y=0.5, last=2.5)
+    for n_in, n_out, name in ((0, 3, "n_in"), (2.5, 3, "n_in"), (3, 0, "n_out")):
+        with pytest.raises(ValueError, match=f"{name} must be an integer of 1 or more"):
+            source_pixels.draw(figure, n_in=n_in, n_out=n_out)
+        with pytest.raises(ValueError, match=f"{name} must be an integer of 1 or more"):
+            source_pixels.alt(n_in=n_in, n_out=n_out)
+    assert not figure.axes
+
+
 def test_alt_of_the_weights_says_the_sum_of_products() -> None:
     text = corner_weights.WEIGHTS.alt(x=0.25, y=0.75, last=8)
     assert "0.1875, 0.0625, 0.5625, 0.1875" in text and "1, 3, 2, 8" in text and "is 3." in text

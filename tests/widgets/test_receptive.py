@@ -67,8 +67,31 @@ def test_two_plain_layers_by_hand() -> None:
 
 
 def test_even_kernels_are_refused() -> None:
-    with pytest.raises(ValueError, match="kernel must be odd"):
+    for kernel in (2, 4):
+        with pytest.raises(ValueError, match="kernel must be odd"):
+            fields(PLAIN, kernel, 3)
+    with pytest.raises(ValueError, match="kernel goes from 3 to 5 in steps of 2, but is 4"):
         RECEPTIVE.figure(kernel=4)
+
+
+@pytest.mark.parametrize("function", [fields, paths])
+def test_what_is_no_network_is_refused(function) -> None:
+    with pytest.raises(ValueError, match="every_layer must be one of plain, stride 2, .* but is 'strides'"):
+        function("strides", 3, 3)
+    for kernel in (-1, 0, 3.0, "3"):
+        with pytest.raises(ValueError, match="kernel must be an integer of 1 or more"):
+            function(PLAIN, kernel, 3)
+    for layers in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="layers must be an integer of 1 or more"):
+            function(PLAIN, 3, layers)
+    for words in (receptive.alt, receptive.alt_paths):
+        with pytest.raises(ValueError, match="layers must be"):
+            words(every_layer=PLAIN, kernel=3, layers=0)
+    figure = plt.figure()
+    for draw in (receptive.draw, receptive.draw_paths):
+        with pytest.raises(ValueError, match="layers must be"):
+            draw(figure, every_layer=PLAIN, kernel=3, layers=0)
+    assert not figure.axes
 
 
 @pytest.mark.parametrize("setting", EVERY_SETTING, ids=str)

@@ -61,6 +61,33 @@ def test_sentences_and_texts_say_the_right_numbers() -> None:
     assert "up to 4 blocks overlap" in scatter.frames_alt(kernel=2, stride=1)
 
 
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"kernel": 5}, "kernels up to 4, but step is 3 and kernel 5"),
+        ({"kernel": 0}, "kernel must be an integer of 1 or more"),
+        ({"stride": 0}, "stride must be an integer of 1 or more"),
+        ({"stride": 1.5}, "stride must be an integer of 1 or more"),
+        ({"step": 7}, "6 values to scatter .* step is 7"),
+        ({"step": -1}, "step must be an integer of 0 or more"),
+        ({"padding": 3}, "padding 3 is cut off both ends .* only 3 pixels; take at most 1"),
+        ({"padding": -1}, "padding must be an integer of 0 or more"),
+    ],
+)
+def test_impossible_settings_are_refused(odd: dict, message: str) -> None:
+    setting = {"kernel": 2, "stride": 1, "padding": 0, "step": 3} | odd
+    figure = plt.figure()
+    for function in (lambda **values: scatter.draw(figure, **values), scatter.alt):
+        with pytest.raises(ValueError, match=message):
+            function(**setting)
+    assert not figure.axes
+    if "padding" not in odd:
+        setting.pop("padding")
+        for function in (scatter.state, scatter.sentence):
+            with pytest.raises(ValueError, match=message):
+                function(**setting)
+
+
 def assert_readable(figure) -> None:
     """Every text has 12 points or more and stands within the figure, and no two of them overlap."""
     figure.canvas.draw()
