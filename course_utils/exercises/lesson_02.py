@@ -1,6 +1,5 @@
 """The exercises of lesson 02: sliding windows, dense networks, receptive fields."""
 
-
 import torch
 import torch.nn as nn
 from torch import Tensor

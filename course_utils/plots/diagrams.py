@@ -26,6 +26,8 @@ def draw_readings(axes: Axes, *, stride: int, title: str) -> None:
         if read:
             axes.plot([place, 0], [1, 2], color=output, linewidth=2, zorder=0)
     axes.plot(0, 2, "o", markersize=15, color=output)
-    axes.set(xticks=[], yticks=[0, 1, 2], yticklabels=["image", "pooling of 2", "kernel of 3"], title=title, ylim=(-0.4, 2.4))
+    axes.set(
+        xticks=[], yticks=[0, 1, 2], yticklabels=["image", "pooling of 2", "kernel of 3"], title=title, ylim=(-0.4, 2.4)
+    )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
