@@ -1,0 +1,182 @@
+"""Backbones: what every network that turns images into maps promises, a small one, and how to test another.
+
+A backbone is any `nn.Module` with three properties:
+
+- `channels` and `strides`: tuples of integers, one for each map. Strides never fall and may repeat: (2, 4, 8, 8, 8) where
+  the last two are traded for dilation.
+- `forward(images)` takes images (B, 3, H, W) in [0, 1], normalises them itself where it must, and returns a list of maps,
+  finest first: map i is (B, channels[i], h, w) with h between ⌊H / strides[i]⌋ and ⌈H / strides[i]⌉, w likewise.
+- Each map is the last one computed before the next reduction.
+
+So a head picks its maps by stride and resizes to the size of another map, and works on every backbone.
+"""
+
+import warnings
+from copy import deepcopy
+from typing import NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.models.layers import Normalise, basic_block, conv_norm
+from course_utils.ops.checks import require_integers
+
+
+class SmallResNet(nn.Module):
+    """Residual blocks after a stem at half the resolution; see `small_resnet`."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.channels = widths
+        self.strides = tuple(2 ** (level + 1) for level in range(len(widths)))
+        self.normalise = Normalise((0.45, 0.45, 0.45), (0.25, 0.25, 0.25))
+        self.stem = nn.Sequential(conv_norm(3, widths[0], stride=2), nn.ReLU(inplace=True))
+        self.blocks = nn.ModuleList(
+            basic_block(narrow, wide, stride=2) for narrow, wide in zip(widths, widths[1:], strict=False)
+        )
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = [self.stem(self.normalise(images))]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        return maps
+
+
+def small_resnet(*, widths: tuple[int, ...] = (24, 40, 64, 96, 128)) -> SmallResNet:
+    """A residual network made to learn much in a minute on two cores: one block a stride, 0.5 million parameters.
+
+    Strides 2, 4, 8, …: one for each width. Full resolution, where a convolution costs most, is left at once.
+
+    Raises: ValueError for widths that are not positive integers.
+    """
+    if not widths:
+        raise ValueError("widths must name at least one number of channels, but is empty; try (24, 40, 64, 96, 128).")
+    require_integers(1, **{f"widths[{index}]": width for index, width in enumerate(widths)})
+    return SmallResNet(tuple(widths))
+
+
+def last_map_at(strides: tuple[int, ...], stride: int) -> int:
+    """Index of the last, deepest map of a stride.
+
+    Raises: ValueError with the strides there are, if none is this one.
+    """
+    if stride not in strides:
+        there = ", ".join(str(value) for value in sorted(set(strides)))
+        raise ValueError(f"The backbone has no map at stride {stride}, but at {there}; choose one of these.")
+    return len(strides) - 1 - strides[::-1].index(stride)
+
+
+class TimmBackbone(nn.Module):
+    """A network of timm behind the contract; see `timm_backbone`."""
+
+    def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.channels = tuple(network.feature_info.channels())
+        self.strides = tuple(network.feature_info.reduction())
+        self.channels_last = getattr(network, "output_fmt", None) == "NHWC"
+        self.normalise = Normalise(mean, std)
+        self.network = network
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = self.network(self.normalise(images))
+        return [map_.movedim(-1, 1) for map_ in maps] if self.channels_last else list(maps)
+
+
+def timm_backbone(name: str, weights: str | None = None) -> TimmBackbone:
+    """A network of the library timm as a backbone, for example "convnext_atto" or "mobilenetv3_small_050".
+
+    `weights` is None for random ones, one of timm's tags ("a1_in1k"), or "default". Where they cannot be fetched, a warning
+    says so, and the weights are random. Some networks take images of one size only: `check_backbone` tells.
+
+    Raises: ValueError for a name or tag that timm does not have, and a network without maps.
+    """
+    import timm
+    from timm.data import resolve_model_data_config
+
+    tagged = name if weights in (None, "default") else f"{name}.{weights}"
+    try:
+        try:
+            network = timm.create_model(tagged, pretrained=weights is not None, features_only=True)
+        except OSError as error:
+            warnings.warn(
+                f"timm could not fetch the pretrained weights of {tagged!r} ({error}). The network has random weights instead, "
+                "and everything to learn.",
+                stacklevel=2,
+            )
+            network = timm.create_model(tagged, pretrained=False, features_only=True)
+    except (RuntimeError, AttributeError) as error:
+        raise ValueError(
+            f"timm cannot make a backbone of {tagged!r} ({error}); `timm.list_models()` lists the names, and "
+            "`timm.list_pretrained()` those with tags of weights."
+        ) from error
+    data = resolve_model_data_config(network)
+    return TimmBackbone(network, data["mean"], data["std"])
+
+
+@torch.enable_grad()
+def check_backbone(backbone: nn.Module) -> None:
+    """Try a backbone on images of 64×64 and 65×97 and, in training mode, on a single one; it is left as it was.
+
+    Raises: ValueError that says which part of the contract is broken.
+    """
+    channels, strides = (getattr(backbone, name, None) for name in ("channels", "strides"))
+    for name, values in (("channels", channels), ("strides", strides)):
+        if not isinstance(values, tuple) or not values or not all(type(value) is int and value > 0 for value in values):
+            _broken(f"`{name}` is a tuple of positive integers, one for each map, but is {values!r}")
+    if len(channels) != len(strides):
+        _broken(
+            f"`channels` and `strides` have one value for each map, but there are {len(channels)} and {len(strides)}"
+        )
+    if list(strides) != sorted(strides):
+        _broken(f"maps come finest first, so that strides never fall, but `strides` is {strides}")
+    trial = deepcopy(backbone)  # running statistics and the mode stay as they are
+    for shape, training in (((2, 3, 64, 64), False), ((2, 3, 65, 97), False), ((1, 3, 64, 64), True)):
+        _try(trial.train(training), shape, channels, strides)
+
+
+def _try(backbone: nn.Module, shape: tuple[int, ...], channels: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    where = f"on images {shape} in {'training' if backbone.training else 'evaluation'} mode"
+    like = next((value for value in backbone.parameters() if value.is_floating_point()), torch.empty(0))
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(shape, generator=generator).to(like).requires_grad_()
+    try:
+        maps = backbone(images)
+    except Exception as error:
+        raise ValueError(f"This backbone breaks the contract: {where} it raises {error!r}.") from error
+    if not isinstance(maps, list):
+        _broken(f"`forward` returns a list of maps, but {where} it returns a {type(maps).__name__}")
+    if len(maps) != len(channels):
+        _broken(f"there are as many maps as `channels`, {len(channels)}, but {where} it returns {len(maps)}")
+    for index, (map_, width, stride) in enumerate(zip(maps, channels, strides, strict=True)):
+        _check_map(map_, f"map {index} (stride {stride}) {where}", images, width, stride)
+        # Weighted at random, since the sum over the channels of a normalised map is the same for every image.
+        total = (map_ * torch.rand(map_.shape, generator=generator).to(map_)).sum()
+        if not _depends_on(total, images):
+            _broken(f"gradients flow back from every map, but none does from map {index} (stride {stride}) {where}")
+
+
+def _depends_on(total: Tensor, images: Tensor) -> bool:
+    if not total.requires_grad:
+        return False
+    (gradient,) = torch.autograd.grad(total, images, retain_graph=True, allow_unused=True)
+    return gradient is not None and bool(gradient.any())
+
+
+def _check_map(map_: object, name: str, images: Tensor, channels: int, stride: int) -> None:
+    if not isinstance(map_, Tensor) or map_.ndim != 4:
+        what = f"a tensor {tuple(map_.shape)}" if isinstance(map_, Tensor) else f"a {type(map_).__name__}"
+        _broken(f"each map is a tensor (B, C, h, w), but {name} is {what}")
+    if map_.shape[:2] != (len(images), channels):
+        _broken(
+            f"{name} has shape {tuple(map_.shape)}, but a batch of {len(images)} and {channels} `channels` are promised"
+        )
+    for side, n, got in zip(("rows", "columns"), images.shape[2:], map_.shape[2:], strict=True):
+        floor, ceiling = n // stride, -(-n // stride)
+        if not floor <= got <= ceiling:
+            _broken(f"{name} has {got} {side}, but of {n} pixels its stride leaves {floor} to {ceiling}")
+    if not map_.isfinite().all():
+        _broken(f"maps are finite, but {name} holds NaN or infinity")
+
+
+def _broken(what: str) -> NoReturn:
+    raise ValueError(f"This backbone breaks the contract: {what}.")

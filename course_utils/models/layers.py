@@ -1,0 +1,143 @@
+"""Parts that many networks are made of."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d, interpolate, pad, relu
+
+from course_utils.ops.checks import Pair
+from course_utils.ops.convmatrix import bilinear_kernel
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Normalise(nn.Module):
+    """Subtract a mean and divide by a standard deviation, channel by channel.
+
+    A network that does so itself takes every image in [0, 1]. Its two buffers are no part of the `state_dict`, so that
+    weights from elsewhere, which know nothing of them, load with `strict=True`.
+    """
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+
+def conv_norm(
+    in_channels: int, out_channels: int, kernel_size: int = 3, *, stride: int = 1, dilation: int = 1
+) -> nn.Sequential:
+    """A convolution and its batch norm; ceil(n / stride) pixels of n, for an odd kernel.
+
+    Without a bias, which the norm would subtract again.
+    """
+    padding = dilation * (kernel_size - 1) // 2
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, bias=False),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+class ResidualBlock(nn.Module):
+    """relu(branch(x) + shortcut(x)).
+
+    Source: He, Zhang, Ren and Sun 2016, section 3.2, arXiv:1512.03385.
+    """
+
+    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.branch, self.shortcut = branch, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(self.branch(x) + self.shortcut(x))
+
+
+def projection(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Module:
+    """The shortcut of a residual block: nothing, or a 1×1 convolution where channels or size change.
+
+    Source: He et al. 2016, section 3.3, option B, arXiv:1512.03385.
+    """
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return conv_norm(in_channels, out_channels, 1, stride=stride)
+
+
+def basic_block(
+    in_channels: int, out_channels: int, *, stride: int = 1, dilation: int = 1, first_dilation: int | None = None
+) -> ResidualBlock:
+    """Two 3×3 convolutions beside a shortcut; `first_dilation` is that of the first, where it differs.
+
+    Source: He et al. 2016, figure 5 left, arXiv:1512.03385.
+    """
+    branch = nn.Sequential(
+        conv_norm(in_channels, out_channels, stride=stride, dilation=first_dilation or dilation),
+        nn.ReLU(inplace=True),
+        conv_norm(out_channels, out_channels, dilation=dilation),
+    )
+    return ResidualBlock(branch, projection(in_channels, out_channels, stride=stride))
+
+
+def initialise(network: nn.Module) -> nn.Module:
+    """Draw a network's convolutions from He's normal distribution; biases are 0.
+
+    Source: He, Zhang, Ren and Sun 2015, section 2.2 (the backward case), arXiv:1502.01852.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return network
+
+
+def resize(maps: Tensor, size: Pair) -> Tensor:
+    """Bilinear interpolation to a size, never by a factor: a map of ⌈65 / 8⌉ rows, eight times as large, has 72."""
+    return interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+
+class TransposedUpsampling(nn.Module):
+    """Upsampling by a transposed convolution that begins as bilinear interpolation, one kernel for each channel.
+
+    Source: Long, Shelhamer and Darrell 2015, section 3.3, arXiv:1411.4038. One kernel for each channel, and not one
+    for each pair of them, follows the authors' notes on their code.
+
+    Shapes: `maps` (B, C, h, w) → (B, C, *size), with sides of at most factor·(h + 1) and factor·(w + 1).
+
+    Differs from the paper: the map's edge is continued beyond the border, where a transposed convolution sees zeros and
+    logits would fade; the paper pads the image by 100 pixels instead.
+
+    Raises: ValueError for a larger size.
+    """
+
+    def __init__(self, channels: int, factor: int, *, learned: bool) -> None:
+        super().__init__()
+        self.channels, self.factor = channels, factor
+        kernel = bilinear_kernel(factor)
+        if learned:
+            self.kernel = nn.Parameter(kernel.repeat(channels, 1, 1, 1))
+        else:
+            # Known from the factor, so not in the state_dict.
+            self.register_buffer("kernel", kernel[None, None], persistent=False)
+
+    def forward(self, maps: Tensor, size: Pair) -> Tensor:
+        largest = tuple(self.factor * (n + 1) for n in maps.shape[2:])
+        if size[0] > largest[0] or size[1] > largest[1]:
+            raise ValueError(
+                f"A map of {tuple(maps.shape[2:])} is upsampled {self.factor} times to {largest} at most, but {tuple(size)} is "
+                "asked for; the strides of these maps are not what they were said to be."
+            )
+        # Rounded down, a map has up to a pixel less than the size wants: at the bottom and right the edge goes on for two.
+        edged = pad(maps, (1, 2, 1, 2), mode="replicate")
+        kernel = self.kernel.expand(self.channels, 1, -1, -1)
+        upsampled = conv_transpose2d(edged, kernel, stride=self.factor, groups=self.channels)
+        # What the kernel reaches beyond the map, and the edge that was put there.
+        start = self.factor + math.ceil((self.factor - 1) / 2)
+        return upsampled[:, :, start : start + size[0], start : start + size[1]]
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, factor={self.factor}, learned={isinstance(self.kernel, nn.Parameter)}"

@@ -1,0 +1,153 @@
+"""What DeconvNet and SegNet share: an encoder that remembers where its maxima were, and the decoder that mirrors it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise
+from course_utils.ops.checks import require_integers, require_tensor
+
+VGG16_WIDTHS = (64, 128, 256, 512, 512)
+VGG16_DEPTHS = (2, 2, 3, 3, 3)
+
+
+class Pooling(NamedTuple):
+    """What a decoder needs to undo a max pooling: where the maxima were (B, C, H // 2, W // 2), and the (H, W) before it."""
+
+    indices: Tensor
+    size: tuple[int, int]
+
+
+class PoolingEncoder(nn.Module):
+    """Stages of 3 x 3 convolutions, each followed by a 2 x 2 max pooling of which the indices are kept.
+
+    Source: Simonyan and Zisserman 2015, table 1, column D (arXiv 1409.1556), with `widths` and `depths` of VGG-16.
+
+    Images in [0, 1] are normalised here with the mean and standard deviation that torchvision's weights were trained with.
+
+    Shapes: images (B, 3, H, W) → maps (B, widths[-1], H // 2^n, W // 2^n) after n stages, and a `Pooling` of each stage,
+    finest first. Raises: ValueError for images with other channels, or too small for the poolings.
+    """
+
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], *, batch_norm: bool) -> None:
+        super().__init__()
+        if len(widths) != len(depths) or not widths:
+            raise ValueError(
+                f"An encoder needs one width and one depth for each stage, but got widths {tuple(widths)} and depths "
+                f"{tuple(depths)}; give as many of the one as of the other."
+            )
+        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            require_integers(1, **{f"widths[{stage}]": width, f"depths[{stage}]": depth})
+        self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
+        convolution = partial(nn.Conv2d, kernel_size=3, padding=1)
+        inputs = (3, *widths[:-1])
+        self.stages = nn.ModuleList(
+            convolutions([before] + [width] * depth, convolution, batch_norm=batch_norm)
+            for before, width, depth in zip(inputs, widths, depths, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Pooling]]:
+        smallest = 2 ** len(self.stages)
+        require_tensor(images, "images")
+        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < smallest:
+            raise ValueError(
+                f"This network needs images (B, 3, H, W) of at least {smallest} x {smallest} pixels, since it halves them "
+                f"{len(self.stages)} times, but got the shape {tuple(images.shape)}; enlarge or pad the images."
+            )
+        maps, poolings = self.normalise(images), []
+        for stage in self.stages:
+            maps = stage(maps)
+            size = tuple(maps.shape[-2:])
+            # The fast form of `course_utils.ops.unpool.max_pool_with_indices`, equal to it.
+            maps, indices = F.max_pool2d(maps, 2, return_indices=True)
+            poolings.append(Pooling(indices, size))
+        return maps, poolings
+
+
+class Unpool(nn.Module):
+    """Put every value back to the place that its maximum came from; zeros elsewhere.
+
+    The fast form of `course_utils.ops.unpool.max_unpool`, equal to it. The size has to be told: 4 and 5 pixels pool to 2
+    alike, and an index is row · W + column, with the W of the map that was pooled.
+    """
+
+    def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        return F.max_unpool2d(maps, pooling.indices, 2, output_size=pooling.size)
+
+
+def convolutions(widths: Sequence[int], convolution: Callable[..., nn.Module], *, batch_norm: bool) -> nn.Sequential:
+    """Convolution, batch norm if wanted, and ReLU, for every step from one width to the next; He's first weights."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers.append(with_he_weights(convolution(before, after)))
+        layers += [nn.BatchNorm2d(after)] if batch_norm else []
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def with_he_weights(convolution: nn.Module) -> nn.Module:
+    """Give a convolution weights of the variance of He et al. 2015 (arXiv 1502.01852), as SegNet's paper does, and no bias.
+
+    Differs from the paper: they are drawn uniformly, which is quicker for DeconvNet's 252 million.
+    """
+    nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)
+    return convolution
+
+
+def vgg_keys(encoder: PoolingEncoder) -> dict[str, str]:
+    """The name in torchvision's VGG of every tensor in the encoder's `state_dict`.
+
+    torchvision numbers all layers through, poolings included; here they are numbered within their stage.
+    """
+    names, passed = {}, 0
+    for number, stage in enumerate(encoder.stages):
+        for name in stage.state_dict():
+            layer, tensor = name.split(".")
+            names[f"stages.{number}.{name}"] = f"features.{passed + int(layer)}.{tensor}"
+        passed += len(stage) + 1
+    return names
+
+
+def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[str, str], *, unused: str) -> None:
+    """Load torchvision's tensors into those of `network` that are the keys of `names`; the others stay.
+
+    `unused` is how the names of those weights begin that this network has no place for.
+
+    Raises: ValueError, before anything is changed, where a tensor is missing, left over, or of another size.
+    """
+    own = network.state_dict()
+    missing = [theirs for theirs in names.values() if theirs not in weights]
+    left_over = [name for name in weights if name not in names.values() and not name.startswith(unused)]
+    if missing or left_over:
+        raise ValueError(
+            f"These are not the weights of this network's encoder: missing are {missing[:3]}, left over {left_over[:3]}; "
+            "take `vgg16_bn` for a network with batch norm and `vgg16` for one without."
+        )
+    for ours, theirs in names.items():
+        shape = own[ours].shape
+        if weights[theirs].shape not in (shape, (*shape[:1], shape[1:].numel())):
+            raise ValueError(
+                f"{theirs} has the shape {tuple(weights[theirs].shape)}, but {ours} here {tuple(shape)}; "
+                "VGG's weights fit the published widths and depths only."
+            )
+    # A fully connected layer over 512 x 7 x 7 values is a convolution with a kernel of 7 x 7: the same numbers, reshaped.
+    network.load_state_dict(own | {ours: weights[theirs].view_as(own[ours]) for ours, theirs in names.items()})
+
+
+def recorded(network: nn.Module, modules: Mapping[str, nn.Module], images: Tensor) -> dict[str, Tensor]:
+    """What the named modules give while the network looks at the images, in the order in which they do."""
+    outputs: dict[str, Tensor] = {}
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: outputs.update({name: output}))
+        for name, module in modules.items()
+    ]
+    try:
+        network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return outputs

@@ -1,0 +1,62 @@
+"""Pretrained weights: fetched where the network allows, and a warning where it does not."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from torch import Tensor, nn
+from torch.hub import get_dir, load_state_dict_from_url
+
+TIMEOUT = 10  # seconds until a server must answer
+
+# The weights that torchvision 0.29 calls IMAGENET1K_V1, by the files that it fetches; the digits are the files' checksums.
+IMAGENET = {
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+}
+
+
+def load_pretrained(network: nn.Module, url: str, rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]) -> None:
+    """Load the weights of a file in the network, kept in PyTorch's cache; without them, warn and leave the network as it is.
+
+    `rename` turns the file's `state_dict` into the network's. The checksum is the one in the file's name, where it has one.
+    """
+    try:
+        state = _fetch(url)
+    except (OSError, HTTPException) as error:
+        warnings.warn(
+            f"The pretrained weights {url} could not be fetched ({error}). The network keeps the random weights it was made "
+            f"with, and has everything to learn. To do without the network, put the file into {_cache()}.",
+            stacklevel=3,
+        )
+        return
+    network.load_state_dict(rename(state))
+
+
+def check_weights_name(weights: str | None) -> None:
+    """Refuse names of weights other than "imagenet".
+
+    Raises: ValueError.
+    """
+    if weights not in (None, "imagenet"):
+        raise ValueError(f'weights must be "imagenet", or None for random ones, but is {weights!r}.')
+
+
+def _cache() -> Path:
+    return Path(get_dir(), "checkpoints")
+
+
+def _fetch(url: str) -> dict[str, Tensor]:
+    if not (_cache() / Path(urlsplit(url).path).name).exists():
+        # PyTorch's download waits for ever on a network that swallows what it is sent.
+        with urlopen(Request(url, method="HEAD"), timeout=TIMEOUT):
+            pass
+    try:
+        return load_state_dict_from_url(url, map_location="cpu", progress=False, check_hash=True, weights_only=True)
+    except RuntimeError as error:
+        raise OSError(f"what came is not the file that was asked for: {error}") from error

@@ -1,0 +1,137 @@
+"""ResNet-18, 34 and 50 as backbones."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from course_utils.models.layers import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Normalise,
+    ResidualBlock,
+    basic_block,
+    conv_norm,
+    initialise,
+    projection,
+)
+from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
+
+
+def bottleneck_block(
+    in_channels: int, out_channels: int, *, stride: int = 1, dilation: int = 1, first_dilation: int | None = None
+) -> ResidualBlock:
+    """A 3×3 convolution between two 1×1 ones on a quarter of the channels, beside a shortcut.
+
+    Source: He, Zhang, Ren and Sun 2016, figure 5 right, arXiv:1512.03385.
+
+    Differs from the paper: the 3×3 convolution takes the stride, not the first 1×1, as in torchvision.
+    """
+    width = out_channels // 4
+    branch = nn.Sequential(
+        conv_norm(in_channels, width, 1),
+        nn.ReLU(inplace=True),
+        conv_norm(width, width, stride=stride, dilation=first_dilation or dilation),
+        nn.ReLU(inplace=True),
+        conv_norm(width, out_channels, 1),
+    )
+    return ResidualBlock(branch, projection(in_channels, out_channels, stride=stride))
+
+
+class ResNet(nn.Module):
+    """A stem and four stages of residual blocks; see `resnet18`, `resnet34` and `resnet50`."""
+
+    def __init__(
+        self,
+        block: Callable[..., ResidualBlock],
+        lengths: tuple[int, ...],
+        widths: tuple[int, ...],
+        *,
+        output_stride: int,
+    ) -> None:
+        super().__init__()
+        if output_stride not in (8, 16, 32):
+            raise ValueError(f"output_stride must be 8, 16 or 32, but is {output_stride!r}.")
+        self.channels = (64, *widths)
+        self.strides = tuple(min(stride, output_stride) for stride in (2, 4, 8, 16, 32))
+        self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
+        self.stem = nn.Sequential(conv_norm(3, 64, 7, stride=2), nn.ReLU(inplace=True))
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.stages = nn.ModuleList()
+        dilation, in_channels = 1, 64
+        for length, width, wanted in zip(lengths, widths, (4, 8, 16, 32), strict=True):
+            stride = 1 if wanted == 4 or wanted > output_stride else 2
+            # Without its stride, a convolution's outputs lie twice as close: those after it step over every other one.
+            # It does not itself; its inputs lie as before.
+            first_dilation, dilation = dilation, dilation * (2 if wanted > output_stride else 1)
+            first = block(in_channels, width, stride=stride, dilation=dilation, first_dilation=first_dilation)
+            others = (block(width, width, dilation=dilation) for _ in range(length - 1))
+            self.stages.append(nn.Sequential(first, *others))
+            in_channels = width
+        initialise(self)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = [self.stem(self.normalise(images))]
+        x = self.pool(maps[0])
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+def resnet18(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
+    """ResNet-18: channels 64, 64, 128, 256, 512 at strides 2 to 32. Weights: None (random) or "imagenet".
+
+    Source: He, Zhang, Ren and Sun 2016, table 1, arXiv:1512.03385; the trade of strides for dilation: Yu, Koltun and
+    Funkhouser 2017, section 3, arXiv:1705.09914, and Chen et al. 2018, section 3.1, arXiv:1606.00915.
+
+    With `output_stride` 16 or 8 later stages keep their resolution and dilate instead: every second (fourth) value of a map
+    is the one that the strided network computes.
+
+    Raises: ValueError for another output stride, and other weights.
+    """
+    return _resnet("resnet18", basic_block, (2, 2, 2, 2), (64, 128, 256, 512), output_stride, weights)
+
+
+def resnet34(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
+    """ResNet-34: as `resnet18`, with 3, 4, 6 and 3 blocks."""
+    return _resnet("resnet34", basic_block, (3, 4, 6, 3), (64, 128, 256, 512), output_stride, weights)
+
+
+def resnet50(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
+    """ResNet-50: as `resnet34` with bottleneck blocks; channels 64, 256, 512, 1024, 2048."""
+    return _resnet("resnet50", bottleneck_block, (3, 4, 6, 3), (256, 512, 1024, 2048), output_stride, weights)
+
+
+def _resnet(
+    name: str,
+    block: Callable[..., ResidualBlock],
+    lengths: tuple[int, ...],
+    widths: tuple[int, ...],
+    output_stride: int,
+    weights: str | None,
+) -> ResNet:
+    check_weights_name(weights)
+    network = ResNet(block, lengths, widths, output_stride=output_stride)
+    if weights == "imagenet":
+        load_pretrained(network, IMAGENET[name], resnet_from_torchvision)
+    return network
+
+
+def resnet_from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A torchvision ResNet's `state_dict` under the names that it has here, without the classifier."""
+    return {_our_name(name): value for name, value in state.items() if not name.startswith("fc.")}
+
+
+def _our_name(name: str) -> str:
+    """Ours for torchvision's: layer3.0.bn2.bias → stages.2.0.branch.2.1.bias, conv1.weight → stem.0.0.weight."""
+    parts = name.split(".")
+    if parts[0] in ("conv1", "bn1"):
+        return f"stem.0.{_place[parts[0][:-1]]}.{parts[1]}"
+    stage, block, layer = int(parts[0].removeprefix("layer")) - 1, parts[1], parts[2]
+    if layer == "downsample":
+        return f"stages.{stage}.{block}.shortcut.{parts[3]}.{parts[4]}"
+    # The branch has a ReLU between each two convolutions with their norms.
+    return f"stages.{stage}.{block}.branch.{2 * (int(layer[-1]) - 1)}.{_place[layer[:-1]]}.{parts[3]}"
+
+
+_place = {"conv": 0, "bn": 1}  # in `conv_norm`

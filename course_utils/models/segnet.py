@@ -1,0 +1,110 @@
+"""SegNet: a decoder that unpools with the encoder's indices, and two others to compare with."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from course_utils.models.layers import TransposedUpsampling, resize
+from course_utils.models.mirrored import (
+    VGG16_DEPTHS,
+    VGG16_WIDTHS,
+    Pooling,
+    PoolingEncoder,
+    Unpool,
+    convolutions,
+    load_vgg,
+    recorded,
+    vgg_keys,
+    with_he_weights,
+)
+from course_utils.ops.checks import require_integers
+
+
+class SegNet(nn.Module):
+    """Encoder, and a decoder that mirrors it: per stage an upsampling, then convolutions with batch norm and ReLU.
+
+    Source: Badrinarayanan, Kendall and Cipolla 2017 (arXiv 1511.00561), section 3: the 13 convolutions of VGG-16 and 13 in
+    the decoder, the last of which gives the logits, without batch norm or ReLU. `widths` and `depths` of the encoder's
+    stages make a smaller one: `SegNet(8, widths=(16, 32, 48, 64, 96), depths=(1, 1, 2, 2, 2))`.
+
+    `upsample` says what the decoder does before its convolutions, all else being the same:
+    - "indices": unpooling with the indices of the pooling, SegNet's own;
+    - "bilinear": interpolation, nothing to learn and nothing handed over by the encoder;
+    - "transposed": a transposed convolution, one learned kernel for each channel, which begins as bilinear interpolation.
+
+    Differs from the paper: with an odd height the last row of a map is not pooled (as in torchvision's VGG), and is 0 after
+    unpooling; Caffe's pooling would have one window more.
+
+    Shapes: images (B, 3, H, W) in [0, 1], with H and W of at least 2 to the number of stages → logits
+    (B, num_classes, H, W). Raises: ValueError for smaller images and for an unknown `upsample`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        widths: Sequence[int] = VGG16_WIDTHS,
+        depths: Sequence[int] = VGG16_DEPTHS,
+        upsample: str = "indices",
+    ) -> None:
+        super().__init__()
+        require_integers(1, num_classes=num_classes)
+        if upsample not in ("indices", "bilinear", "transposed"):
+            raise ValueError(f"upsample must be 'indices', 'bilinear' or 'transposed', but is {upsample!r}.")
+        self.encoder = PoolingEncoder(widths, depths, batch_norm=True)
+        makers = {"indices": lambda _width: Unpool(), "bilinear": lambda _width: Bilinear(), "transposed": Transposed}
+        convolution = partial(nn.Conv2d, kernel_size=3, padding=1)
+        stages = list(zip(widths, depths, (None, *widths[:-1]), strict=True))
+        self.upsamplers = nn.ModuleList(makers[upsample](width) for width, _, _ in reversed(stages))
+        self.decoder = nn.ModuleList(
+            # The stage at the images' own size has one convolution less: its last one is the classifier.
+            convolutions([width] * depth + ([finer] if finer else []), convolution, batch_norm=True)
+            for width, depth, finer in reversed(stages)
+        )
+        self.classifier = with_he_weights(convolution(widths[0], num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps, poolings = self.encoder(images)
+        for upsample, stage, pooling in zip(self.upsamplers, self.decoder, reversed(poolings), strict=True):
+            maps = stage(upsample(maps, pooling))
+        return self.classifier(maps)
+
+    def activations(self, images: Tensor) -> dict[str, Tensor]:
+        """The maps of every stage in their order: "encode 1", …, "upsample 5", "decode 5", …, "decode 1", "logits".
+
+        Stage 1 is the one at the images' size. "encode" is before the pooling, "upsample" before the convolutions: with
+        indices it has a value in one of four places. Wrap the call in `torch.no_grad()` if nothing is to be learned from it.
+        """
+        count = len(self.decoder)
+        modules = {f"encode {n + 1}": stage for n, stage in enumerate(self.encoder.stages)}
+        for n, (upsample, stage) in enumerate(zip(self.upsamplers, self.decoder, strict=True)):
+            modules[f"upsample {count - n}"] = upsample
+            if len(stage) > 0:  # at the images' size, the classifier may be the only convolution
+                modules |= {f"convolve {count - n}": stage[0], f"decode {count - n}": stage}
+        return recorded(self, modules | {"logits": self.classifier}, images)
+
+    def load_vgg16_bn(self, weights: Mapping[str, Tensor]) -> None:
+        """Load the `state_dict` of torchvision's `vgg16_bn` into the encoder; its classifier is not used.
+
+        Raises: ValueError where they do not fit, for one because the widths are not the published ones.
+        """
+        load_vgg(self.encoder, weights, vgg_keys(self.encoder), unused="classifier.")
+
+
+class Bilinear(nn.Module):
+    """Interpolation to the size before the pooling."""
+
+    def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        return resize(maps, pooling.size)
+
+
+class Transposed(nn.Module):
+    """A learned upsampling by 2, which begins as bilinear interpolation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.upsampling = TransposedUpsampling(width, 2, learned=True)
+
+    def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        return self.upsampling(maps, pooling.size)

@@ -1,0 +1,149 @@
+"""Train a network of the course on a data set of the course; writes metrics.json, history.csv and checkpoint.safetensors.
+
+The run can be cut and started again with the same arguments: it goes on from its checkpoint. With several processes:
+torchrun --nproc-per-node=N -m course_utils.training …
+"""
+
+import argparse
+import json
+import math
+import platform
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from course_utils import device
+from course_utils.datasets import load
+from course_utils.datasets.transforms import Transform, colour, compose, elastic, flip, scale_and_crop
+from course_utils.losses.distribution import cross_entropy_loss
+from course_utils.models.catalogue import build
+from course_utils.training.arguments import parse
+from course_utils.training.checkpoints import read_settings
+from course_utils.training.distributed import processes, rank_and_size
+from course_utils.training.estimate import steps_in
+from course_utils.training.history import History
+from course_utils.training.loop import fit
+from course_utils.training.memory import InMemory
+from course_utils.training.objectives import label_loss, score_labels, weights_of_classes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments, __doc__)
+    try:
+        with processes(device()) as place:
+            train(options, place)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(options: argparse.Namespace, place: torch.device) -> None:
+    """Train, evaluate, and write what was found."""
+    main_process = rank_and_size()[0] == 0
+    torch.manual_seed(options.seed)
+    train_data = InMemory(load(options.data, "train", options.size, download=options.download), samples=options.samples)
+    val_data = InMemory(load(options.data, "val", options.size))
+    model = build(options.model, train_data.num_classes).to(place)
+    options.output.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.output / "checkpoint.safetensors"
+    if main_process:
+        _keep_arguments(options, checkpoint)
+    weighted = options.class_weights != "none"
+    weights = weights_of_classes(train_data, method=options.class_weights).to(place) if weighted else None
+    run = partial(
+        fit,
+        model,
+        train_data,
+        objective=label_loss(partial(cross_entropy_loss, weight=weights), class_weights=weights),
+        seed=options.seed,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        optimiser=options.optimiser,
+        schedule=options.schedule,
+        weight_decay=options.weight_decay,
+        momentum=options.momentum,
+        clip_norm=options.clip_norm,
+        bfloat16=options.bfloat16,
+        transform=_augmentation(options),
+    )
+    steps = options.steps
+    if steps is None and checkpoint.exists():
+        steps = read_settings(checkpoint)["steps"]
+    elif steps is None:
+        train_data.read_all()
+        steps = steps_in(options.cpu_seconds, model, lambda steps: run(steps=steps, progress=False))
+    if main_process:
+        print(f"{options.model} on {options.data}: {steps} steps on {place}, results in {options.output}", flush=True)
+    history = run(
+        steps=steps,
+        evaluate=score_labels(val_data, boundary=True, per_class=True),
+        evaluate_every=options.evaluate_every,
+        checkpoint=checkpoint,
+        checkpoint_every=options.checkpoint_every,
+    )
+    if main_process:
+        _write(options, steps, model, history)
+
+
+def _augmentation(options: argparse.Namespace) -> Transform | None:
+    """Those that were asked for, in the order in which they cost least: colours change on the window that is left."""
+    chosen: list[Transform] = []
+    if options.crop is not None:
+        chosen.append(partial(scale_and_crop, size=options.crop, scales=tuple(options.scales)))
+    known = {"flip": flip, "elastic": elastic, "colour": colour}
+    chosen += [transform for name, transform in known.items() if name in options.augment]
+    return compose(*chosen) if chosen else None
+
+
+def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
+    """Write down what was asked for, and refuse to go on with a run of which something else was.
+
+    Raises: ValueError.
+    """
+    free = ("output", "download", "evaluate_every", "checkpoint_every")
+    given = json.loads(json.dumps({name: value for name, value in vars(options).items() if name not in free}))
+    file = checkpoint.with_name("arguments.json")
+    if checkpoint.exists() and file.exists():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        changed = [
+            f"--{name.replace('_', '-')} was {before.get(name)}, is {value}"
+            for name, value in given.items()
+            if before.get(name) != value
+        ]
+        if changed:
+            raise ValueError(
+                f"{checkpoint.parent} holds a run with other arguments ({'; '.join(changed)}); give another --output, or "
+                "delete that folder."
+            )
+    file.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
+
+
+def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: History) -> None:
+    history.table().to_csv(options.output / "history.csv")
+    scores = {name: None if math.isnan(value) else value for name, value in history.scores.items()}
+    metrics = {
+        "model": options.model,
+        "data": options.data,
+        "size": options.size,
+        "seed": options.seed,
+        "steps": steps,
+        "images": steps * options.batch_size,
+        "cpu_seconds": history.cpu_seconds,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "processes": rank_and_size()[1],
+        "threads": torch.get_num_threads(),
+        "processor": platform.machine(),
+        "torch": torch.__version__,
+        "scores": scores,
+    }
+    (options.output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    found = ", ".join(f"{name} {history.scores[name]:.3f}" for name in ("mean_iou", "pixel_accuracy", "boundary_iou"))
+    print(f"After {steps} steps and {history.cpu_seconds:.0f} CPU seconds: {found}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The training loop of the course."""
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.utils.data import Dataset
+
+from course_utils.datasets.samples import Sample
+from course_utils.datasets.transforms import Transform
+from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch
+from course_utils.training.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.training.distributed import parallel, rank_and_size, share_buffers
+from course_utils.training.history import History
+from course_utils.training.objectives import Evaluate, Objective
+from course_utils.training.progress import progress_bar, show_values
+from course_utils.training.recording import Recorder
+from course_utils.training.schedules import SCHEDULES
+from course_utils.training.settings import Settings, check_intervals, check_settings, due
+
+
+def fit(
+    model: nn.Module,
+    train: Dataset[Sample],
+    *,
+    steps: int,
+    objective: Objective,
+    evaluate: Evaluate | None = None,
+    seed: int,
+    batch_size: int = 4,
+    learning_rate: float = 1.5e-3,
+    optimiser: str = "adamw",
+    schedule: str = "one_cycle",
+    weight_decay: float = 1e-4,
+    momentum: float = 0.9,
+    clip_norm: float | None = None,
+    bfloat16: bool = False,
+    channels_last: bool = True,
+    transform: Transform | None = None,
+    evaluate_every: int | None = None,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: int | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` in place, on the device that it is on, and record what happened; it ends in evaluation mode.
+
+    `objective(model, batch)` gives the losses by name, whose sum is minimised; `evaluate(model)` gives scores by name, at the
+    end and every `evaluate_every` steps. `objectives.label_loss` and `objectives.score_labels` make both for a network that
+    gives logits. `transform` augments each sample. `learning_rate` is the schedule's largest; `optimiser` is "adamw" or
+    "sgd", of which `momentum` is; `clip_norm` bounds the length of the gradient; `bfloat16` computes the objective under
+    autocast. The progress bar is only seen where somebody can watch it, see `course_utils.training.progress`.
+
+    The batch of a step, its augmentation and the network's own random numbers (dropout) depend on the seed and the step's
+    number alone. With `checkpoint`, the state is written there at the end and every `checkpoint_every` steps, and a run
+    whose file exists goes on from it: on a CPU, the result is that of a run without a break, to the last bit.
+    Under torchrun the processes share the work, see `course_utils.training.distributed`.
+
+    Raises: ValueError for arguments that cannot be, and a checkpoint of another run; FloatingPointError where the sum of the
+    losses is no finite number, before the network is changed by it (on a GPU, which is not asked at every step, within 10).
+    """
+    settings = {
+        "steps": steps, "seed": seed, "batch_size": batch_size, "samples": len(train), "learning_rate": learning_rate,
+        "optimiser": optimiser, "schedule": schedule, "weight_decay": weight_decay, "momentum": momentum,
+        "clip_norm": clip_norm, "bfloat16": bfloat16, "channels_last": channels_last,
+        "trained_parameters": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+    }  # fmt: skip
+    check_settings(settings)
+    check_intervals(evaluate_every, checkpoint, checkpoint_every)
+    path = None if checkpoint is None else Path(checkpoint)
+    part = rank, _ = rank_and_size()
+    device = next(model.parameters()).device
+    images_in = torch.channels_last if channels_last else torch.contiguous_format
+    model.to(memory_format=images_in)
+    updates = _optimiser(model, settings)
+    history = load_checkpoint(path, model, updates, settings) if path and path.exists() else History()
+    recorder = Recorder(history, train, steps=steps, batch_size=batch_size, seed=seed, device=device)
+    losses_of = parallel(_Losses(model, objective))
+    first = len(history.steps)
+    model.train(first < steps)
+    # The caller's random numbers go on afterwards as if there had been no training.
+    with (
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        progress_bar(first=first, steps=steps, wanted=progress and rank == 0) as bar,
+    ):
+        for step in range(first, steps):
+            start = time.process_time()
+            batch = draw_batch(
+                train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=part, device=device
+            )
+            batch = batch._replace(images=batch.images.contiguous(memory_format=images_in))
+            _seed(device, derived_seed(seed, NETWORK, step, rank))
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                losses = losses_of(batch)
+            rate = learning_rate * SCHEDULES[schedule](step, steps)
+            recorder.add(rate, losses)
+            updates.zero_grad()
+            sum(losses.values()).backward()
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+            for group in updates.param_groups:
+                group["lr"] = rate
+            updates.step()
+            history.cpu_seconds += time.process_time() - start
+
+            done = step + 1
+            if evaluate is not None and due(done, steps, evaluate_every):
+                recorder.flush()
+                share_buffers(model)
+                model.eval()
+                history.evaluations.append({"step": done, **evaluate(model)})
+                model.train()
+            if path is not None and due(done, steps, checkpoint_every):
+                recorder.flush()
+                if rank == 0:
+                    save_checkpoint(path, model, updates, history, settings)
+            show_values(bar, recorder.latest | history.scores)
+            bar.update()
+        recorder.flush()
+    model.eval()
+    return history
+
+
+class _Losses(nn.Module):
+    """The objective as a module, since DistributedDataParallel watches what goes through `forward`."""
+
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        losses = self.objective(self.model, batch)
+        if not isinstance(losses, dict) or not losses or any(value.shape != () for value in losses.values()):
+            found = (
+                {k: tuple(v.shape) for k, v in losses.items()} if isinstance(losses, dict) else type(losses).__name__
+            )
+            raise ValueError(
+                "objective must give a dict of losses by name, one or more, each a tensor of shape (), but gave "
+                f"{found}; take the mean over pixels and samples."
+            )
+        return losses
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    # Not torch.manual_seed, which on a machine with a GPU that is not in use keeps a list of all calls.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+def _optimiser(model: nn.Module, settings: Settings) -> Optimizer:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    rate, decay = settings["learning_rate"], settings["weight_decay"]
+    if settings["optimiser"] == "sgd":
+        return SGD(parameters, lr=rate, momentum=settings["momentum"], weight_decay=decay)
+    return AdamW(parameters, lr=rate, weight_decay=decay)

@@ -1,0 +1,117 @@
+"""What is minimised and what is measured, for networks that give every pixel a class."""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from course_utils.datasets.samples import VOID, Sample
+from course_utils.losses.weights import Method, class_weights, count_pixels
+from course_utils.metrics.boundary import boundary_matrix
+from course_utils.metrics.semantic import SemanticScores, confusion_matrix, scores
+from course_utils.training.batches import Batch
+from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
+from course_utils.training.memory import InMemory
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
+Evaluate = Callable[[nn.Module], dict[str, float]]
+
+
+def label_loss(loss: Loss, *, class_weights: Tensor | None = None) -> Objective:
+    """The objective of a network that gives logits, from a loss of (logits, labels): {"loss": …}.
+
+    `class_weights` (K,): those that the loss divides by, if it does; they only count where several processes train together
+    (`distributed.share_of_pixels`), which equals one process for losses that are a mean over pixels.
+    """
+
+    def objective(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        value = loss(model(batch.images), batch.labels)
+        return {"loss": value * share_of_pixels(batch.labels, class_weights=class_weights)}
+
+    return objective
+
+
+def weights_of_classes(data: Dataset[Sample], *, method: Method = "square_root") -> Tensor:
+    """Class weights for a loss, from the pixels of a data set, see `losses.weights.class_weights`: (K,) float32."""
+    label_maps = (data[index].labels for index in range(len(data)))
+    pixels, image_pixels = count_pixels(label_maps, data.num_classes)
+    return class_weights(pixels, method=method, image_counts=image_pixels)
+
+
+def score_labels(
+    data: Dataset[Sample], *, boundary: bool = False, per_class: bool = False, batch_size: int = 4
+) -> Evaluate:
+    """Scores of a network on a data set: {"mean_iou": …, "pixel_accuracy": …}.
+
+    With `boundary` there is the mean "boundary_iou" as well, with `per_class` "iou car" and so on for each class; NaN for a
+    class that is neither there nor predicted. The images are read once and kept (`InMemory`).
+    """
+    data = data if isinstance(data, InMemory) else InMemory(data)
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        region, edge = predict_matrices(model, data, boundary=boundary, batch_size=batch_size)
+        found = {"mean_iou": region.mean_iou, "pixel_accuracy": region.pixel_accuracy}
+        if edge is not None:
+            found["boundary_iou"] = float(edge.iou[: data.num_classes].nanmean())
+        if per_class:
+            found |= {f"iou {name}": value for name, value in zip(data.classes, region.iou.tolist(), strict=True)}
+        return found
+
+    return evaluate
+
+
+@torch.no_grad()
+def predict_matrices(
+    model: nn.Module, data: Dataset[Sample], *, boundary: bool = False, batch_size: int = 4
+) -> tuple[SemanticScores, SemanticScores | None]:
+    """All scores of a network on a data set, of its regions and, with `boundary`, of its boundaries (else None).
+
+    The network predicts in evaluation mode, on the device that it is on. With several processes each predicts its part of the
+    samples, and the confusion matrices are added up, which is exact.
+    """
+    device, classes, training = next(model.parameters()).device, data.num_classes, model.training
+    model.eval()
+    region = torch.zeros(classes, classes, dtype=torch.int64, device=device)
+    edge = torch.zeros(classes + 1, classes + 1, dtype=torch.int64, device=device)
+    for images, labels in _batches(data, batch_size, device):
+        pred = model(images).argmax(1)
+        region += confusion_matrix(pred, labels, classes, VOID)
+        if boundary:
+            edge += boundary_matrix(pred, labels, classes)
+    model.train(training)
+    return scores(sum_over_ranks(region)), scores(sum_over_ranks(edge)) if boundary else None
+
+
+def budget(*, laptop: int, full: int) -> int:
+    """Steps to train for: `laptop` unless the environment variable `COURSE_BUDGET` is "full".
+
+    Raises: ValueError where it is something else than "laptop" or "full".
+    """
+    wanted = os.environ.get("COURSE_BUDGET") or "laptop"
+    if wanted not in ("laptop", "full"):
+        raise ValueError(f"COURSE_BUDGET is 'laptop' or 'full', but is {wanted!r}; unset it for 'laptop'.")
+    return full if wanted == "full" else laptop
+
+
+def _batches(data: Dataset[Sample], batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images and labels of this rank's samples, in their order; neighbours of one size together."""
+    rank, size = rank_and_size()
+    samples = (data[index] for index in range(rank, len(data), size))
+    for _, alike in groupby(samples, lambda sample: sample.labels.shape):
+        waiting: list[Sample] = []
+        for sample in alike:
+            waiting.append(sample)
+            if len(waiting) == batch_size:
+                yield _stacked(waiting, device)
+                waiting = []
+        if waiting:
+            yield _stacked(waiting, device)
+
+
+def _stacked(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor]:
+    images, labels = (torch.stack([sample[layer] for sample in samples]).to(device) for layer in (0, 1))
+    return images, labels
