@@ -17,4 +17,5 @@ LESSONS: dict[int, Lesson] = {
     2: Lesson("02_sliding_window", "The sliding window, and how to get rid of it", 90),
     3: Lesson("03_interpolation", "Between the pixels: upsampling and interpolation", 90),
     4: Lesson("04_transposed_convolution", "Transposed convolution as a matrix", 90),
+    6: Lesson("06_fcn", "Fully convolutional networks, and what skips are for", 90),
 }

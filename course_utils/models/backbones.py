@@ -55,6 +55,23 @@ def small_resnet(*, widths: tuple[int, ...] = (24, 40, 64, 96, 128)) -> SmallRes
     return SmallResNet(tuple(widths))
 
 
+class Frozen(nn.Module):
+    """A backbone that training leaves as it is: no gradients, and always in evaluation mode, also its batch norm."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.channels, self.strides = backbone.channels, backbone.strides
+        self.backbone = backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "Frozen":
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return self.backbone(images)
+
+
 def last_map_at(strides: tuple[int, ...], stride: int) -> int:
     """Index of the last, deepest map of a stride.
 

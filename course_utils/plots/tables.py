@@ -73,3 +73,37 @@ def read_leaderboard(name: str) -> "pandas.DataFrame":
         names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
         raise ValueError(f"There is no table {name!r}; the tables are {names}.")
     return pandas.read_csv(file)
+
+
+def read_results(name: str) -> "pandas.DataFrame":
+    """A study of the course over several seeds, `data/results/NAME.csv`: one row a variant and seed.
+
+    Raises: ValueError where there is no such study.
+    """
+    from pathlib import Path
+
+    import pandas
+
+    folder = Path(__file__).resolve().parents[2] / "data" / "results"
+    file = folder / f"{name}.csv"
+    if not file.exists():
+        names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
+        raise ValueError(f"There is no study {name!r}; the studies are {names}. `python tools/studies/{name}.py` runs it.")
+    return pandas.read_csv(file)
+
+
+def study_table(results: "pandas.DataFrame", scores: Sequence[str]) -> "pandas.DataFrame":
+    """One row a variant, in their order: of each score the mean over seeds and, in brackets, the smallest and the largest.
+
+    Raises: ValueError for a score that the study has not.
+    """
+    missing = set(scores) - set(results.columns)
+    if missing:
+        raise ValueError(f"The study has no {sorted(missing)}; its columns are {list(results.columns)}.")
+    import pandas
+
+    rows = {}
+    for variant, runs in results.groupby("variant", sort=False):
+        texts = {s: f"{runs[s].mean():.3f} ({runs[s].min():.3f} – {runs[s].max():.3f})" for s in scores}
+        rows[variant] = texts | {"seeds": str(len(runs))}
+    return pandas.DataFrame.from_dict(rows, orient="index")

@@ -67,8 +67,19 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, settings
     return History(**rest["history"])
 
 
+def save_network(checkpoint: Path | str, path: Path | str) -> None:
+    """Write the weights of a checkpoint to a file of their own, without the optimiser: what is needed to use the network.
+
+    Raises: ValueError where the file is no checkpoint.
+    """
+    tensors, rest = _read(Path(checkpoint))
+    weights = {name: value for name, value in tensors.items() if name.startswith(NETWORK)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, path, metadata={"state": json.dumps(rest | {"history": asdict(History())})})
+
+
 def load_network(path: Path | str, model: nn.Module) -> None:
-    """Give a network the weights of a checkpoint.
+    """Give a network the weights of a checkpoint, or of a file of `save_network`.
 
     Raises: ValueError where the file is no checkpoint, or one of another network.
     """

@@ -3,11 +3,18 @@
 from functools import lru_cache, partial
 from pathlib import Path
 
+import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, compose, flip
+from course_utils.datasets.windows import draw_windows
 from course_utils.losses.distribution import cross_entropy_loss
+from course_utils.models.backbones import Frozen, small_resnet
+from course_utils.models.catalogue import SMALL
+from course_utils.models.fcn import FCN
+from course_utils.models.segnet import SegNet
 from course_utils.training.history import History
 from course_utils.training.loop import fit
 from course_utils.training.memory import InMemory
@@ -61,3 +68,55 @@ def train_on_scenes(
 def scenes_in_memory(split: str, samples: int) -> InMemory:
     """Scenes, drawn once and kept for the next run of the lesson."""
     return InMemory(Scenes(split, length=samples))
+
+
+def fcn_on_scenes(
+    seed: int, *, stride: int, upsample: str = "transposed", encoder: str = "random", steps: int = 450
+) -> dict[str, float]:
+    """Train an FCN on the small backbone with `train_on_scenes`; scores, steps and CPU seconds of the training.
+
+    `encoder`: "random"; or pretrained as a classifier of windows (`pretrained_backbone`), and then "fine-tuned" with the rest,
+    or "frozen", so that only the scores are learnt.
+
+    Raises: ValueError for another `encoder`, and as `FCN`.
+    """
+    if encoder not in ("random", "fine-tuned", "frozen"):
+        raise ValueError(f"encoder must be random, fine-tuned or frozen, but is {encoder!r}.")
+    torch.manual_seed(seed)
+    backbone = small_resnet() if encoder == "random" else pretrained_backbone(seed)
+    model = FCN(Frozen(backbone) if encoder == "frozen" else backbone, 8, stride=stride, upsample=upsample)
+    return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
+
+
+def pretrained_backbone(seed: int, *, steps: int = 450, window: int = 65) -> nn.Module:
+    """The small backbone, trained to name the class of the pixel in the middle of windows of scenes: a classifier's encoder.
+
+    The scenes are others than those that `train_on_scenes` takes first.
+    """
+    torch.manual_seed(seed)
+    scenes = Scenes("train", length=1024)
+    samples = [scenes[index] for index in range(512, 1024)]
+    images, labels = (torch.stack([sample[layer] for sample in samples]) for layer in (0, 1))
+    backbone = small_resnet()
+    classes = nn.Linear(backbone.channels[-1], scenes.num_classes)
+    parameters = [*backbone.parameters(), *classes.parameters()]
+    updates = torch.optim.AdamW(parameters, lr=1.5e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(updates, max_lr=1.5e-3, total_steps=steps)
+    for windows, middle in draw_windows(images, labels, window=window, steps=steps, batch_size=16, seed=seed):
+        loss = cross_entropy(classes(backbone(windows)[-1].mean((2, 3))), middle)
+        updates.zero_grad()
+        loss.backward()
+        updates.step()
+        schedule.step()
+    return backbone
+
+
+def segnet_on_scenes(seed: int, *, upsample: str, steps: int = 900) -> dict[str, float]:
+    """Train a small SegNet with one of its ways of upsampling, with `train_on_scenes`; as `fcn_on_scenes` otherwise."""
+    torch.manual_seed(seed)
+    model = SegNet(8, **SMALL, upsample=upsample)
+    return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
+
+
+def _measured(history: History) -> dict[str, float]:
+    return {**history.scores, "steps": len(history.steps), "training_cpu_seconds": round(history.cpu_seconds)}

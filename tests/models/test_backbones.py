@@ -12,7 +12,7 @@ from tolerances import EXACT, NETWORK, OPERATION
 from torch import nn
 from torch.nn.functional import interpolate
 
-from course_utils.models.backbones import check_backbone, last_map_at, small_resnet, timm_backbone
+from course_utils.models.backbones import Frozen, check_backbone, last_map_at, small_resnet, timm_backbone
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, TransposedUpsampling
 from course_utils.models.pretrained import IMAGENET, load_pretrained
 from course_utils.models.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
@@ -401,3 +401,16 @@ def test_backbones_on_a_gpu(make):
         found = [map_.cpu() for map_ in backbone.cuda()(images.cuda())]
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9 * theirs.abs().max().item())
+
+
+def test_a_frozen_backbone_does_not_change_in_training():
+    torch.manual_seed(0)
+    frozen = Frozen(small_resnet(widths=(4, 6)))
+    before = {name: value.clone() for name, value in frozen.state_dict().items()}
+    score = nn.Conv2d(6, 2, 1)
+    frozen.train()
+    images = torch.rand(2, 3, 32, 32)
+    score(frozen(images)[-1]).sum().backward()
+    assert score.weight.grad is not None and all(p.grad is None for p in frozen.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items()), "batch norm moved"
+    assert (frozen.channels, frozen.strides) == ((4, 6), (2, 4))

@@ -154,3 +154,18 @@ def test_palette_of_the_course_is_told_apart_by_lightness_or_hue() -> None:
     colours = np.array([[int(c[n : n + 2], 16) for n in (1, 3, 5)] for c in plots.COLOURS])
     distances = np.linalg.norm(colours[:, None] - colours[None], axis=-1)
     assert distances[np.triu_indices(len(colours), 1)].min() > 40
+
+
+def test_a_study_is_summed_up_by_variant(tmp_path, monkeypatch):
+    import pandas
+
+    runs = pandas.DataFrame(
+        {"variant": ["b", "b", "a", "a"], "seed": [0, 1, 0, 1], "mean_iou": [0.2, 0.4, 0.5, 0.6], "steps": [9, 9, 9, 9]}
+    )
+    table = tables.study_table(runs, ["mean_iou"])
+    assert table.index.tolist() == ["b", "a"]
+    assert table.loc["b"].tolist() == ["0.300 (0.200 – 0.400)", "2"]
+    with pytest.raises(ValueError, match="has no .'dice'"):
+        tables.study_table(runs, ["dice"])
+    with pytest.raises(ValueError, match="There is no study 'nothing'"):
+        tables.read_results("nothing")

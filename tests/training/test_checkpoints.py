@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from training_cases import Squares, objective, tiny
 
 from course_utils.datasets.samples import Sample
 from course_utils.training import loop
 from course_utils.training.batches import Batch
-from course_utils.training.checkpoints import load_network, read_settings
+from course_utils.training.checkpoints import load_network, read_settings, save_network
 from course_utils.training.history import History
 from course_utils.training.loop import fit
 
@@ -205,3 +206,17 @@ def test_tied_weights(tmp_path: Path) -> None:
         fit(model, Squares(), steps=3, objective=objective, seed=0, checkpoint=path)
         networks.append(model)
     assert torch.equal(networks[0][0].weight, networks[1][0].weight)
+
+
+def test_saved_weights_are_the_network_without_the_optimiser(tmp_path: Path) -> None:
+    path, weights = tmp_path / "run.safetensors", tmp_path / "weights" / "small.safetensors"
+    model, _ = run(path)
+    save_network(path, weights)
+    other = tiny()
+    load_network(weights, other)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+    with safe_open(weights, framework="pt") as file:
+        assert all(name.startswith("network.") for name in file.keys())
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        save_network(tmp_path / "nothing.safetensors", weights)
