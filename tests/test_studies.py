@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "studies"))
-from study import read_rows, run_study, write_rows  # noqa: E402
+from study import read_rows, run_study, write_rows
 
 
 def test_only_missing_rows_are_run_and_every_row_is_written_at_once(tmp_path: Path) -> None:
@@ -26,7 +26,13 @@ def test_only_missing_rows_are_run_and_every_row_is_written_at_once(tmp_path: Pa
     run_study("small", variants, folder=tmp_path, arguments=["--seeds", "1", "2", "--only", "a"])
     assert ran[4:] == [("a", 2)]
     rows = read_rows(tmp_path / "small.csv")
-    assert [(row["variant"], row["seed"]) for row in rows] == [("b", "0"), ("b", "1"), ("a", "0"), ("a", "1"), ("a", "2")]
+    assert [(row["variant"], row["seed"]) for row in rows] == [
+        ("b", "0"),
+        ("b", "1"),
+        ("a", "0"),
+        ("a", "1"),
+        ("a", "2"),
+    ]
     assert rows[1]["mean_iou"] == "0.6000" and rows[1]["steps"] == "7" and float(rows[1]["cpu_seconds"]) >= 0
 
 

@@ -8,6 +8,7 @@ from course_utils.exercises import (
     Exercise,
     mistakes_06 as mistakes,
     mistakes_06_networks as mistakes_in_networks,
+    mistakes_06_skips as mistakes_in_skips,
     mistakes_06_start as mistakes_at_the_start,
     probes_06 as probes,
 )
@@ -124,6 +125,7 @@ convolutional_head = Exercise(
     draw=probes.draw_classifier,
     common_errors={
         "Given groups=1": _WEIGHT_AXES,
+        "should have at least three dimensions": _WEIGHT_AXES,
         "shapes cannot be multiplied": "A linear layer takes vectors of one length only, so that a larger map does not fit: let "
         "convolutions do it, or take the windows one by one.",
         "is invalid for input of size": _WEIGHT_AXES,
@@ -153,7 +155,7 @@ fuse = Exercise(
     "fuse",
     fuse,
     probes.SCORES,
-    mistakes.FUSE,
+    mistakes_in_skips.FUSE,
     [
         "Which of the two sizes has the result? Both may be odd: can a factor always lead there?",
         "`F.interpolate` takes a `size` instead of a factor, and a `mode`. The fine map knows the size: its last two axes.",
@@ -164,6 +166,7 @@ fuse = Exercise(
     common_errors={
         "must match the size of tensor": _SIZES_DIFFER,
         "doesn't match the broadcast shape": _SIZES_DIFFER,
+        "linear mode needs": 'Linear is for signals; along both axes of a map it is "bilinear".',
         "output size must match": _SIZE_OF_TWO,
         "same number of spatial dimensions": _SIZE_OF_TWO,
         "either size or scale_factor should be defined": "`F.interpolate` wants to know how large: `size=` the fine map's.",
@@ -233,6 +236,8 @@ FCNHead = Exercise(
         "must match the size of tensor": "Sizes differ where you add: interpolate to the `size` of the finer map, not by a "
         "factor. If it is the number of channels that differs, score the maps first.",
         "cannot assign module before": "The first line of `__init__` is `super().__init__()`.",
+        "positional argument": "`__init__` takes `channels` and `num_classes`, `forward` takes `maps` and `size`; both have "
+        "`self` before.",
         "missing the required": "Is the method called `forward`, and indented as `__init__` is?",
     },
     difficulty=3,

@@ -71,86 +71,6 @@ decoder_layers = Exercise(
 )
 
 
-nonzero_share = Prediction(
-    "nonzero_share",
-    "The trained SegNet looks at a street. How many per cent of the values are not zero in the maps of the finest stage right "
-    "after unpooling?",
-    [
-        "A window of 2 x 2 has four places: how many of them get a value? And which layer came just before the unpooling?"
-    ],
-    explanation=(
-        "One place in four gets a value, so that it cannot be more than 25; and what is put there has been through a ReLU, which "
-        "made a good part of it zero. After the next convolution, before its ReLU, hardly any value is zero."
-    ),
-    limits=(0, 100),
-    digits=0,
-    minutes=2,
-)
-
-
-index_memory = Answer(
-    "index_memory",
-    "Float32 maps (4 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the indices of the "
-    "maxima. How many times less memory do the indices take, if each is stored in 2 bits, and if each is an int64 (8 bytes)?",
-    {"2 bits": 64, "int64": 2},
-    [
-        (
-            "an_index_for_each_pixel",
-            ("2 bits", 16),
-            "32 bits to 2 would be right for one index a pixel; four pixels share one.",
-        ),
-        (
-            "pixels_only",
-            ("2 bits", 4),
-            "there are four times fewer indices than pixels; each of them is smaller as well.",
-        ),
-        (
-            "one_bit",
-            ("2 bits", 128),
-            "which of four places: that takes 2 bits. With one, only two places can be told apart.",
-        ),
-        (
-            "pooled_maps_compared",
-            ("int64", 0.5),
-            "an int64 is twice as large as a float32, but four float32 are pooled to one of them.",
-        ),
-        ("only_fewer", ("int64", 4), "there are four times fewer of them, and each is twice as large as a float32."),
-        ("as_if_packed", ("int64", 64), "PyTorch does not pack them: each index takes 8 bytes, whatever it could be."),
-    ],
-    [
-        "Take one window of 2 x 2: how many bytes are its four values, and how many its one index?",
-        "Four values: 16 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
-    ],
-    explanation="Sixteen bytes to a quarter of one, or to eight: SegNet's saving is real, but PyTorch's indices do not have it.",
-    difficulty=1,
-    minutes=4,
-)
-
-
-lands_at = Answer(
-    "lands_at",
-    "A map of 7 x 7 is pooled by 2 x 2 to 3 x 3; one maximum was at row 3, column 5 (counted from 0). Its index is 3 · 7 + 5. "
-    "The map is unpooled without `output_size`, to 6 x 6. Where does the value land?",
-    {"row": 4, "column": 2},
-    [
-        ("row_kept", ("row", 3), "the index is one number, 26. In a map that is 6 wide, row 3 ends with 23."),
-        ("column_kept", ("column", 5), "the index is one number, 26. The 6-wide map counts its rows differently."),
-        (
-            "shrunk",
-            ("column", 4),
-            "nothing is scaled: the index 26 is looked up in a map that is 6 wide.",
-        ),
-        ("row_and_column_exchanged", ("row", 2), "26 = 4 · 6 + 2: how many whole rows of 6 fit into 26?"),
-        ("from_one", ("row", 5), "rows count from 0, as in the question: the first six values are row 0."),
-        ("column_from_one", ("column", 3), "columns count from 0, as in the question: index 24 is column 0."),
-    ],
-    ["The index is 26. Which row is it in if every row has 6 values?", "26 // 6 and 26 % 6."],
-    explanation="Every row is one place further off: an edge becomes a slanted one. The decoder must be told the size.",
-    difficulty=1,
-    minutes=3,
-)
-
-
 class MirroredStage(nn.Module):
     """A stage of SegNet's decoder, without its batch norm: unpool maps (B, width, h, w) to `size`, then two 3 × 3 convolutions,
     to width and to `finer` channels, with a ReLU after each: (B, finer, *size)."""
@@ -210,6 +130,30 @@ MirroredStage = Exercise(
 )
 
 
+lands_at = Answer(
+    "lands_at",
+    "A map of 7 x 7 is pooled by 2 x 2 to 3 x 3; one maximum was at row 3, column 5 (counted from 0). Its index is 3 · 7 + 5. "
+    "The map is unpooled without `output_size`, to 6 x 6. Where does the value land?",
+    {"row": 4, "column": 2},
+    [
+        ("row_kept", ("row", 3), "the index is one number, 26. In a map that is 6 wide, row 3 ends with 23."),
+        ("column_kept", ("column", 5), "the index is one number, 26. The 6-wide map counts its rows differently."),
+        (
+            "shrunk",
+            ("column", 4),
+            "nothing is scaled: the index 26 is looked up in a map that is 6 wide.",
+        ),
+        ("row_and_column_exchanged", ("row", 2), "26 = 4 · 6 + 2: how many whole rows of 6 fit into 26?"),
+        ("from_one", ("row", 5), "rows count from 0, as in the question: the first six values are row 0."),
+        ("column_from_one", ("column", 3), "columns count from 0, as in the question: index 24 is column 0."),
+    ],
+    ["The index is 26. Which row is it in if every row has 6 values?", "26 // 6 and 26 % 6."],
+    explanation="Every row is one place further off: an edge becomes a slanted one. The decoder must be told the size.",
+    difficulty=1,
+    minutes=3,
+)
+
+
 def unpool_pair(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     """Pool two pictures (B, C, H, W) of one street by 2 × 2, and unpool both: two (B, C, H, W), each with its own maxima in
     their places."""
@@ -257,6 +201,62 @@ unpool_pair = Exercise(
     given=mistakes.given_unpool_pair,
     difficulty=1,
     minutes=5,
+)
+
+
+nonzero_share = Prediction(
+    "nonzero_share",
+    "The trained SegNet looks at a street. How many per cent of the values are not zero in the maps of the finest stage right "
+    "after unpooling?",
+    [
+        "A window of 2 x 2 has four places: how many of them get a value? And which layer came just before the unpooling?"
+    ],
+    explanation=(
+        "One place in four gets a value, so that it cannot be more than 25; and what is put there has been through a ReLU, which "
+        "made a good part of it zero. After the next convolution, before its ReLU, hardly any value is zero."
+    ),
+    limits=(0, 100),
+    digits=0,
+    minutes=2,
+)
+
+
+index_memory = Answer(
+    "index_memory",
+    "Float32 maps (4 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the indices of the "
+    "maxima. How many times less memory do the indices take, if each is stored in 2 bits, and if each is an int64 (8 bytes)?",
+    {"2 bits": 64, "int64": 2},
+    [
+        (
+            "an_index_for_each_pixel",
+            ("2 bits", 16),
+            "32 bits to 2 would be right for one index a pixel; four pixels share one.",
+        ),
+        (
+            "pixels_only",
+            ("2 bits", 4),
+            "there are four times fewer indices than pixels; each of them is smaller as well.",
+        ),
+        (
+            "one_bit",
+            ("2 bits", 128),
+            "which of four places: that takes 2 bits. With one, only two places can be told apart.",
+        ),
+        (
+            "pooled_maps_compared",
+            ("int64", 0.5),
+            "an int64 is twice as large as a float32, but four float32 are pooled to one of them.",
+        ),
+        ("only_fewer", ("int64", 4), "there are four times fewer of them, and each is twice as large as a float32."),
+        ("as_if_packed", ("int64", 64), "PyTorch does not pack them: each index takes 8 bytes, whatever it could be."),
+    ],
+    [
+        "Take one window of 2 x 2: how many bytes are its four values, and how many its one index?",
+        "Four values: 16 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
+    ],
+    explanation="Sixteen bytes to a quarter of one, or to eight: SegNet's saving is real, but PyTorch's indices do not have it.",
+    difficulty=1,
+    minutes=4,
 )
 
 

@@ -1,6 +1,5 @@
-"""What people get wrong in lesson 06 about classifiers on larger maps, and about adding scores: each docstring says what."""
+"""What people get wrong in lesson 06 about classifiers on larger maps: each function makes one mistake."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -59,10 +58,20 @@ def one_of_the_weights(
 def pooled_first(
     features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
 ) -> Tensor:
-    """The size is right now, but you average each window before the 1 × 1 convolution: where in the window something is no
-    longer counts. The linear layer has a weight of its own for each place."""
+    """The size is right now, but you average each window, or give all its places the same weight: where in the window something
+    is no longer counts. The linear layer has a weight of its own for each place."""
     kernel = weight1.unflatten(1, (-1, *size)).sum(dim=(2, 3), keepdim=True)
     return _scores(F.conv2d(F.avg_pool2d(features, size, stride=1), kernel, bias1), weight2, bias2)
+
+
+def same_sum_at_all_places(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The kernel is as large as the window now, but you give all its places the same weight, the sum. The linear layer has a
+    weight of its own for each place."""
+    kernel = weight1.unflatten(1, (-1, *size))
+    kernel = kernel.sum(dim=(2, 3), keepdim=True).expand_as(kernel)
+    return _scores(F.conv2d(features, kernel, bias1), weight2, bias2)
 
 
 def mean_of_features_and_weights(
@@ -155,95 +164,34 @@ def relu_at_the_end(
     return F.relu(_convolved(features, weight1, bias1, weight2, bias2, size))
 
 
+def second_kernel_as_large(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The first kernel is right now, but the second one is as large, with the same weights at each place. The second layer sees
+    what the first one makes of a single window: one place. A 1 × 1 kernel was right for it."""
+    hidden = F.relu(F.conv2d(features, weight1.unflatten(1, (-1, *size)), bias1))
+    return F.conv2d(hidden, weight2[:, :, None, None].expand(-1, -1, *size), bias2)
+
+
+def relu_moved_to_the_end(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The kernels are right now, but the ReLU has moved to the end. It stands between the layers: without it there two linear
+    layers are one, and scores may be negative."""
+    return F.relu(no_relu(features, weight1, bias1, weight2, bias2, size))
+
+
 def no_biases(features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size) -> Tensor:
     """The kernels are right, but the biases are missing: a convolution adds one to each of its output channels, as the linear
     layer does."""
     return _convolved(features, weight1, None, weight2, None, size)
 
 
-def _enlarged(coarse: Tensor, fine: Tensor) -> Tensor:
-    return F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=False)
-
-
-def doubled_and_cropped(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You double the coarse scores and cut off what is too much. Of 5 rows a pooling makes 3, which doubled are 6: that row less
-    is no reason to cut, but to interpolate from 3 rows to 5. Ask for the size, not for a factor."""
-    doubled = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-    return doubled[..., : fine.shape[-2], : fine.shape[-1]] + fine
-
-
-def padded_to_the_doubled(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You double the coarse scores, and pad the fine ones with zeros up to that size. The fine map has the right size; the
-    coarse one is to be brought to it, which need not be a factor of 2."""
-    doubled = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-    rows, columns = (big - small for big, small in zip(doubled.shape[-2:], fine.shape[-2:], strict=True))
-    return doubled + F.pad(fine, (0, columns, 0, rows))
-
-
-def fine_brought_to_the_doubled(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You double the coarse scores, and stretch the fine ones to that size. The fine map has the right size; the coarse one is
-    to be brought to it, which need not be a factor of 2."""
-    doubled = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-    return doubled + _enlarged(fine, doubled)
-
-
-def nearest(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You copy each coarse score to its nearest pixels, so that the sum has steps. `F.interpolate` does so unless you name
-    another `mode`: it should be bilinear."""
-    return F.interpolate(coarse, size=fine.shape[-2:]) + fine
-
-
-def corners_aligned(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You aligned the corners (`align_corners=True`): the centres of the corner pixels are put on one another, and all between
-    is shifted, by another distance at each place. Pixels are areas here: False."""
-    return F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=True) + fine
-
-
-def concatenated(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You put the two side by side, as U-Net does: 2K channels. FCN adds scores: class k of the one to class k of the other, so
-    that K channels stay."""
-    return torch.cat([_enlarged(coarse, fine), fine], dim=1)
-
-
-def mean(coarse: Tensor, fine: Tensor) -> Tensor:
-    """This is the mean of the two. FCN adds them: the fine scores correct the coarse ones, and how strongly they do is learned
-    in their own weights."""
-    return (_enlarged(coarse, fine) + fine) / 2
-
-
-def fine_made_smaller(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You bring the fine scores to the coarse size, and lose just what they have and the coarse ones lack: the details. It is
-    the coarse ones that change size."""
-    return coarse + _enlarged(fine, coarse)
-
-
-def fine_made_smaller_and_back(coarse: Tensor, fine: Tensor) -> Tensor:
-    """The size is right, but you added at the coarse size: by then the details of the fine scores are lost, and no interpolation
-    brings them back. It is the coarse ones that change size before the sum."""
-    return _enlarged(coarse + _enlarged(fine, coarse), fine)
-
-
-def coarse_only(coarse: Tensor, fine: Tensor) -> Tensor:
-    """The coarse scores are enlarged rightly, but the fine ones are used for their size only. They are to be added."""
-    return _enlarged(coarse, fine)
-
-
-def as_probabilities(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You add probabilities. Scores are added before any softmax: they may be negative, so that the fine map can also take
-    something away from a class."""
-    return _enlarged(coarse, fine).softmax(dim=1) + fine.softmax(dim=1)
-
-
-def multiplied(coarse: Tensor, fine: Tensor) -> Tensor:
-    """You multiply. The two scores are added: where the fine map has no opinion its score is 0, and the coarse score has to stay
-    as it is."""
-    return _enlarged(coarse, fine) * fine
-
-
 HEAD = [
     mean_of_the_weights,
     one_of_the_weights,
     pooled_first,
+    same_sum_at_all_places,
     mean_of_features_and_weights,
     pooled_to_one_window,
     first_window_only,
@@ -255,19 +203,7 @@ HEAD = [
     padded_by_half,
     no_relu,
     relu_at_the_end,
+    relu_moved_to_the_end,
+    second_kernel_as_large,
     no_biases,
-]
-FUSE = [
-    doubled_and_cropped,
-    padded_to_the_doubled,
-    fine_brought_to_the_doubled,
-    nearest,
-    corners_aligned,
-    concatenated,
-    mean,
-    fine_made_smaller,
-    fine_made_smaller_and_back,
-    coarse_only,
-    as_probabilities,
-    multiplied,
 ]

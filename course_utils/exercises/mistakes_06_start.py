@@ -95,6 +95,18 @@ def centre_at_half_the_size(num_classes: int, factor: int) -> Tensor:
     return _on_the_diagonal(num_classes, tents.centre_at_half_the_size(factor))
 
 
+def centre_between_taps(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but for an odd factor your kernel is not symmetric: it has an odd number of taps, and the
+    middle one is the centre."""
+    return _on_the_diagonal(num_classes, tents.centre_between_taps(factor))
+
+
+def zero_at_the_edge(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but your tent is 0 at the first and last tap, which are wasted so. It falls to 0 at the
+    distance f from the centre, and that is outside of the kernel."""
+    return _on_the_diagonal(num_classes, tents.zero_at_the_edge(factor))
+
+
 def divided_by_half_the_size(num_classes: int, factor: int) -> Tensor:
     """The classes are kept apart, but for an odd factor your tent falls to 0 at the distance k / 2, which is half a pixel less
     than f. It should reach 0 at the next old pixel, f new ones away."""
@@ -134,6 +146,8 @@ START = [
     centre_too_far_right,
     centre_too_far_left,
     centre_at_half_the_size,
+    centre_between_taps,
+    zero_at_the_edge,
     divided_by_half_the_size,
     divided_by_the_size,
     always_even_size,

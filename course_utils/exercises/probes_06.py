@@ -18,7 +18,7 @@ def _mixed(count: int, *shape: int) -> Tensor:
 
 
 def _classifier(generator: torch.Generator, batch: int, map_size: tuple[int, int], size: tuple[int, int]) -> tuple:
-    channels, hidden, classes = 3, 4, 2
+    channels, hidden, classes = 3, 5, 2
     return (
         _numbers(generator, batch, channels, *map_size),
         _numbers(generator, hidden, channels * size[0] * size[1]),
@@ -31,7 +31,7 @@ def _classifier(generator: torch.Generator, batch: int, map_size: tuple[int, int
 
 def draw_classifier(generator: torch.Generator) -> tuple:
     """Features, two weights and biases, and the window's size: odd and even sides, never a square."""
-    return _classifier(generator, 2, (6, 5), (3, 4))
+    return _classifier(generator, 2, (7, 9), (3, 4))
 
 
 def draw_scores(generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -45,10 +45,11 @@ def draw_maps(generator: torch.Generator) -> tuple[list[Tensor], tuple[int, int]
     return [_numbers(generator, 2, *shape, double=True) for shape in shapes], (37, 83)
 
 
-# Features, weights and biases of two layers, (h, w). The map has room for a window of w × h as well.
+# Features, weights and biases of two layers, (h, w). Maps have room for a window of w × h, too, and for two of h × w after one
+# another.
 CLASSIFIERS = [
-    _classifier(torch.Generator().manual_seed(10), 1, (3, 4), (2, 3)),
-    _classifier(torch.Generator().manual_seed(11), 2, (5, 4), (3, 2)),
+    _classifier(torch.Generator().manual_seed(10), 1, (4, 6), (2, 3)),
+    _classifier(torch.Generator().manual_seed(11), 2, (6, 5), (3, 2)),
 ]
 SCORES = [
     (_mixed(12, 1, 2, 2, 3), _mixed(30, 1, 2, 3, 5)),

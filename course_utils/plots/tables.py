@@ -88,7 +88,9 @@ def read_results(name: str) -> "pandas.DataFrame":
     file = folder / f"{name}.csv"
     if not file.exists():
         names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
-        raise ValueError(f"There is no study {name!r}; the studies are {names}. `python tools/studies/{name}.py` runs it.")
+        raise ValueError(
+            f"There is no study {name!r}; the studies are {names}. `python tools/studies/{name}.py` runs it."
+        )
     return pandas.read_csv(file)
 
 
