@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.ops.checks import require_tensor
+from course_utils.ops.precision import at_least_float32
 
 Absent = Literal["left_out", "zero", "counted"]
 """What becomes of a class that the truth of the batch lacks, see `course_utils.losses`."""
@@ -45,7 +46,7 @@ def without_void(logits: Tensor, target: Tensor, *, ignore_index: int | None, mu
     _require_labels(labels, 2 if multilabel else logits.shape[1], ignore_index)
     # Chosen, not multiplied: not even an infinite logit leaves a gradient behind.
     everywhere = valid if multilabel else valid[:, None]
-    logits = torch.where(everywhere, logits.to(torch.promote_types(logits.dtype, torch.float32)), 0)
+    logits = torch.where(everywhere, at_least_float32(logits), 0)
     return Valid(logits, labels, valid)
 
 

@@ -7,16 +7,14 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from course_utils.models.mirrored import (
-    VGG16_DEPTHS,
-    VGG16_WIDTHS,
     PoolingEncoder,
     Unpool,
     convolutions,
     load_vgg,
     recorded,
-    vgg_keys,
     with_he_weights,
 )
+from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.checks import require_integers
 
 
@@ -108,7 +106,7 @@ class DeconvNet(nn.Module):
 
         Raises: ValueError where they do not fit, for one because the widths are not the published ones.
         """
-        names = {f"encoder.{ours}": theirs for ours, theirs in vgg_keys(self.encoder).items()}
+        names = {f"encoder.{ours}": theirs for ours, theirs in vgg_keys(self.encoder.stages).items()}
         for layer, number in (("fc6", 0), ("fc7", 3)):
             names |= {f"{layer}.0.{tensor}": f"classifier.{number}.{tensor}" for tensor in ("weight", "bias")}
         load_vgg(self, weights, names, unused="classifier.6.")

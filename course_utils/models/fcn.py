@@ -17,7 +17,7 @@ from course_utils.models.layers import (
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 from course_utils.models.resnet import resnet50, resnet_from_torchvision
-from course_utils.models.vgg import WIDTHS, vgg_from_torchvision, vgg_stages
+from course_utils.models.vgg import VGG16_WIDTHS, vgg_from_torchvision, vgg_stages
 from course_utils.ops.checks import Pair, require_integers
 from course_utils.ops.convmatrix import bilinear_kernel
 
@@ -139,7 +139,7 @@ def fcn_vgg16(
     *,
     stride: int,
     weights: str | None = None,
-    widths: tuple[int, ...] = WIDTHS,
+    widths: tuple[int, ...] = VGG16_WIDTHS,
     hidden: int = 4096,
 ) -> FCNVGG16:
     """FCN-32s, 16s or 8s as published, on VGG-16 with its classifier convolutionalised: fc6 is 7×7, fc7 1×1.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_utils.models.mirrored import VGG16_WIDTHS
+from course_utils.models.vgg import VGG16_WIDTHS
 from course_utils.ops.checks import IntPair, int_pair, require_integers
 
 

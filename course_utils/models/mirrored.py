@@ -10,9 +10,6 @@ from torch.nn import functional as F
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise
 from course_utils.ops.checks import require_integers, require_tensor
 
-VGG16_WIDTHS = (64, 128, 256, 512, 512)
-VGG16_DEPTHS = (2, 2, 3, 3, 3)
-
 
 class Pooling(NamedTuple):
     """What a decoder needs to undo a max pooling: where the maxima were (B, C, H // 2, W // 2), and the (H, W) before it."""
@@ -96,20 +93,6 @@ def with_he_weights(convolution: nn.Module) -> nn.Module:
     nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)
     return convolution
-
-
-def vgg_keys(encoder: PoolingEncoder) -> dict[str, str]:
-    """The name in torchvision's VGG of every tensor in the encoder's `state_dict`.
-
-    torchvision numbers all layers through, poolings included; here they are numbered within their stage.
-    """
-    names, passed = {}, 0
-    for number, stage in enumerate(encoder.stages):
-        for name in stage.state_dict():
-            layer, tensor = name.split(".")
-            names[f"stages.{number}.{name}"] = f"features.{passed + int(layer)}.{tensor}"
-        passed += len(stage) + 1
-    return names
 
 
 def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[str, str], *, unused: str) -> None:

@@ -7,17 +7,15 @@ from torch import Tensor, nn
 
 from course_utils.models.layers import TransposedUpsampling, resize
 from course_utils.models.mirrored import (
-    VGG16_DEPTHS,
-    VGG16_WIDTHS,
     Pooling,
     PoolingEncoder,
     Unpool,
     convolutions,
     load_vgg,
     recorded,
-    vgg_keys,
     with_he_weights,
 )
+from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.checks import require_integers
 
 
@@ -89,7 +87,7 @@ class SegNet(nn.Module):
 
         Raises: ValueError where they do not fit, for one because the widths are not the published ones.
         """
-        load_vgg(self.encoder, weights, vgg_keys(self.encoder), unused="classifier.")
+        load_vgg(self.encoder, weights, vgg_keys(self.encoder.stages), unused="classifier.")
 
 
 class Bilinear(nn.Module):

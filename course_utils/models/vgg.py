@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, initialise
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 
-LENGTHS = (2, 2, 3, 3, 3)  # convolutions of each stage
-WIDTHS = (64, 128, 256, 512, 512)
+VGG16_DEPTHS = (2, 2, 3, 3, 3)  # convolutions of each stage
+VGG16_WIDTHS = (64, 128, 256, 512, 512)
 
 
-def vgg_stages(widths: tuple[int, ...] = WIDTHS, *, dilations: tuple[int, ...] = (1, 1, 1, 1, 1)) -> nn.ModuleList:
+def vgg_stages(
+    widths: tuple[int, ...] = VGG16_WIDTHS, *, dilations: tuple[int, ...] = (1, 1, 1, 1, 1)
+) -> nn.ModuleList:
     """The 13 convolutions of VGG-16 with their ReLUs, in five stages between which the network pools.
 
     Source: Simonyan and Zisserman 2015, table 1, column D, arXiv:1409.1556.
     """
     stages, in_channels = nn.ModuleList(), 3
-    for length, width, dilation in zip(LENGTHS, widths, dilations, strict=True):
+    for length, width, dilation in zip(VGG16_DEPTHS, widths, dilations, strict=True):
         layers: list[nn.Module] = []
         for _ in range(length):
             convolution = nn.Conv2d(in_channels, width, 3, padding=dilation, dilation=dilation)
@@ -35,7 +38,7 @@ class VGG16(nn.Module):
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride must be 8, 16 or 32, but is {output_stride!r}.")
-        self.channels = (*WIDTHS, WIDTHS[-1])
+        self.channels = (*VGG16_WIDTHS, VGG16_WIDTHS[-1])
         self.strides = tuple(min(stride, output_stride) for stride in (1, 2, 4, 8, 16, 32))
         self.dilations = tuple(max(stride // output_stride, 1) for stride in (1, 2, 4, 8, 16, 32))
         self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
@@ -76,13 +79,22 @@ def vgg16(*, output_stride: int = 32, weights: str | None = None) -> VGG16:
     return network
 
 
+def vgg_keys(stages: nn.ModuleList) -> dict[str, str]:
+    """The name in torchvision's VGG of every tensor of these stages, by the name that it has in a network with `stages`.
+
+    torchvision numbers all layers through, poolings included; here they are numbered within their stage.
+    """
+    names, passed = {}, 0
+    for number, stage in enumerate(stages):
+        for name in stage.state_dict():
+            layer, tensor = name.split(".")
+            names[f"stages.{number}.{name}"] = f"features.{passed + int(layer)}.{tensor}"
+        passed += len(stage) + 1
+    return names
+
+
 def vgg_from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """torchvision's VGG-16 `state_dict` under the names that it has here, without the classifier."""
-    renamed, layer = {}, 0
-    for stage, length in enumerate(LENGTHS):
-        for index in range(length):
-            for value in ("weight", "bias"):
-                renamed[f"stages.{stage}.{2 * index}.{value}"] = state[f"features.{layer}.{value}"]
-            layer += 2
-        layer += 1  # the pooling
-    return renamed
+    with torch.device("meta"):  # for the names alone
+        stages = vgg_stages()
+    return {ours: state[theirs] for ours, theirs in vgg_keys(stages).items()}

@@ -18,6 +18,7 @@ from course_utils.ops.layer_kinds import (
     map_side,
     own_computation,
 )
+from course_utils.ops.precision import at_least_float32
 
 
 class Patch(NamedTuple):
@@ -187,7 +188,7 @@ class DilatedAverage(nn.Module):
         self.kernel_size, self.dilation, self.divisor = kernel_size, dilation, divisor
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # a sum of halves overflows, or no longer grows
+        wide = at_least_float32(x)  # a sum of halves overflows, or no longer grows
         return (_over_kernel(torch.add, wide, self.kernel_size, self.dilation) / self.divisor).to(x.dtype)
 
     def extra_repr(self) -> str:

@@ -63,16 +63,10 @@ def read_leaderboard(name: str) -> "pandas.DataFrame":
 
     Raises: ValueError where there is no such table.
     """
-    from pathlib import Path
-
-    import pandas
-
-    folder = Path(__file__).resolve().parents[2] / "data" / "leaderboards"
-    file = folder / f"{name}.csv"
-    if not file.exists():
-        names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
+    table, names = _read("leaderboards", name)
+    if table is None:
         raise ValueError(f"There is no table {name!r}; the tables are {names}.")
-    return pandas.read_csv(file)
+    return table
 
 
 def read_results(name: str) -> "pandas.DataFrame":
@@ -80,18 +74,23 @@ def read_results(name: str) -> "pandas.DataFrame":
 
     Raises: ValueError where there is no such study.
     """
+    table, names = _read("results", name)
+    if table is None:
+        raise ValueError(
+            f"There is no study {name!r}; the studies are {names}. `python tools/studies/{name}.py` runs it."
+        )
+    return table
+
+
+def _read(folder: str, name: str) -> tuple["pandas.DataFrame | None", str]:
+    """A CSV file in a folder of `data`, None where it is not there, and the names of those that are."""
     from pathlib import Path
 
     import pandas
 
-    folder = Path(__file__).resolve().parents[2] / "data" / "results"
-    file = folder / f"{name}.csv"
-    if not file.exists():
-        names = ", ".join(sorted(f.stem for f in folder.glob("*.csv")))
-        raise ValueError(
-            f"There is no study {name!r}; the studies are {names}. `python tools/studies/{name}.py` runs it."
-        )
-    return pandas.read_csv(file)
+    tables = Path(__file__).resolve().parents[2] / "data" / folder
+    file = tables / f"{name}.csv"
+    return pandas.read_csv(file) if file.exists() else None, ", ".join(sorted(f.stem for f in tables.glob("*.csv")))
 
 
 def study_table(results: "pandas.DataFrame", scores: Sequence[str]) -> "pandas.DataFrame":

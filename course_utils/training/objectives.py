@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import VOID, Sample
+from course_utils.losses.combination import Loss
 from course_utils.losses.weights import Method, class_weights, count_pixels
 from course_utils.metrics.boundary import boundary_matrix
 from course_utils.metrics.semantic import SemanticScores, confusion_matrix, scores
@@ -16,7 +17,6 @@ from course_utils.training.batches import Batch
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
 from course_utils.training.memory import InMemory
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
 

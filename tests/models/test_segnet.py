@@ -7,15 +7,13 @@ from torch import nn
 
 from course_utils.models.memory import decoder_memory, saved_for_backward
 from course_utils.models.mirrored import (
-    VGG16_DEPTHS,
-    VGG16_WIDTHS,
     Pooling,
     PoolingEncoder,
     Unpool,
     load_vgg,
-    vgg_keys,
 )
 from course_utils.models.segnet import SegNet
+from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.unpool import max_pool_with_indices, max_unpool
 
 WAYS = ("indices", "bilinear", "transposed")
@@ -63,7 +61,7 @@ def test_encoder_equals_torchvision_vgg16(batch_norm: bool) -> None:
             layer.running_var.uniform_(0.5, 2)
     weights = {f"features.{name}": tensor for name, tensor in vgg.state_dict().items()}
     encoder = PoolingEncoder(VGG16_WIDTHS, VGG16_DEPTHS, batch_norm=batch_norm).double().eval()
-    load_vgg(encoder, weights, vgg_keys(encoder), unused="classifier.")
+    load_vgg(encoder, weights, vgg_keys(encoder.stages), unused="classifier.")
     x = images(1, 3, 37, 70)
     mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, None, :, None, None].double()
     with torch.no_grad():
