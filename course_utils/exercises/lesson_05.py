@@ -84,6 +84,45 @@ cross_entropy_of_pixels = Exercise(
 )
 
 
+positive_weight = Answer(
+    "positive_weight",
+    "Binary cross-entropy with pos_weight = 3. A pixel is foreground, and its logit is 0: what does it cost, to "
+    "three decimals?",
+    2.0794415,
+    answers.POSITIVE_WEIGHT,
+    ["A logit of 0 is a probability of σ(0) = 0.5.", "-w log σ(x), with w = 3 because the label is 1."],
+    explanation=(
+        "3 log 2: a miss costs as much as three false alarms of the same certainty, which raises recall. A background "
+        "pixel still costs 0.693."
+    ),
+    tolerance=1e-3,
+    difficulty=1,
+    minutes=3,
+)
+
+
+rare_share = Prediction(
+    "rare_share",
+    "One per cent of the pixels is foreground, and the network says 0.5 everywhere. With cross-entropy, the "
+    "foreground's pixels get 1 per cent of the gradient. With the Dice loss, averaged over both classes: how many "
+    "per cent?",
+    [
+        "Both classes have half of the loss. But a pixel has influence on the loss of either class.",
+        "Dice is 2 Σ p g / (Σ p + Σ g). What is Σ p of the foreground, when p is 0.5 everywhere: near its 1 per "
+        "cent, or near 50?",
+    ],
+    explanation=(
+        "A common guess is 50, because each class is half of the loss. But gradients are not shared like losses: at "
+        "0.5 everywhere Σ p is half of the picture for both classes, and that stands below the fraction bar. A pixel"
+        " of the rare class gets 4.6 times the gradient of another; there are 99 times as many others. (Weighted by "
+        "inverse frequency, cross-entropy gives 50.)"
+    ),
+    limits=(0, 100),
+    digits=1,
+    minutes=2,
+)
+
+
 def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     """Mean of -(1 - p)^γ log p over the valid pixels, p the softmax probability of the true class; void 255 → one
     number."""
@@ -128,28 +167,6 @@ focal_loss = Exercise(
     draw=probes.draw_focal,
     difficulty=2,
     minutes=8,
-)
-
-
-rare_share = Prediction(
-    "rare_share",
-    "One per cent of the pixels is foreground, and the network says 0.5 everywhere. With cross-entropy, the "
-    "foreground's pixels get 1 per cent of the gradient. With the Dice loss, averaged over both classes: how many "
-    "per cent?",
-    [
-        "Both classes have half of the loss. But a pixel has influence on the loss of either class.",
-        "Dice is 2 Σ p g / (Σ p + Σ g). What is Σ p of the foreground, when p is 0.5 everywhere: near its 1 per "
-        "cent, or near 50?",
-    ],
-    explanation=(
-        "A common guess is 50, because each class is half of the loss. But gradients are not shared like losses: at "
-        "0.5 everywhere Σ p is half of the picture for both classes, and that stands below the fraction bar. A pixel"
-        " of the rare class gets 4.6 times the gradient of another; there are 99 times as many others. (Weighted by "
-        "inverse frequency, cross-entropy gives 50.)"
-    ),
-    limits=(0, 100),
-    digits=1,
-    minutes=2,
 )
 
 
@@ -251,41 +268,6 @@ jaccard_loss = Exercise(
 )
 
 
-which_loss = Answer(
-    "which_loss",
-    "Which loss for which purpose? Each of the options is right once, apart from two that never are.",
-    {
-        "classes exclude one another, probabilities will be trusted": "cross-entropy",
-        "a pixel may be of several classes at once": "binary cross-entropy",
-        "1 % foreground, scored by Dice": "cross-entropy + dice",
-        "missed lesions are worse than false alarms": "tversky, beta > alpha",
-        "false alarms are worse than missed lesions": "tversky, alpha > beta",
-        "large shapes are found, their outlines are off": "dice + boundary",
-        "one label in ten is wrong: which one suffers most?": "top-k",
-    },
-    answers.WHICH_LOSS,
-    [
-        "Two questions sort most of them: do classes exclude one another, and which error is worse, FP or FN?",
-        "`boundary alone` and `weighted cross-entropy` are the two that are never right.",
-        "In the Tversky loss alpha stands before FP and beta before FN. Top-k averages the largest losses only.",
-    ],
-    options=(
-        "cross-entropy",
-        "weighted cross-entropy",
-        "binary cross-entropy",
-        "cross-entropy + dice",
-        "dice + boundary",
-        "boundary alone",
-        "top-k",
-        "tversky, alpha > beta",
-        "tversky, beta > alpha",
-    ),
-    explanation="No loss is best: each says which error is expensive.",
-    difficulty=1,
-    minutes=5,
-)
-
-
 def signed_distance(mask: Tensor) -> Tensor:
     """Signed distance of each pixel, from centre to centre, mask (H, W) bool → (H, W): outside the mask to the nearest
     pixel inside, and inside it minus the distance to the nearest pixel outside. There are pixels of both kinds."""
@@ -341,18 +323,36 @@ signed_distance = Exercise(
 )
 
 
-positive_weight = Answer(
-    "positive_weight",
-    "Binary cross-entropy with pos_weight = 3. A pixel is foreground, and its logit is 0: what does it cost, to "
-    "three decimals?",
-    2.0794415,
-    answers.POSITIVE_WEIGHT,
-    ["A logit of 0 is a probability of σ(0) = 0.5.", "-w log σ(x), with w = 3 because the label is 1."],
-    explanation=(
-        "3 log 2: a miss costs as much as three false alarms of the same certainty, which raises recall. A background "
-        "pixel still costs 0.693."
+which_loss = Answer(
+    "which_loss",
+    "Which loss for which purpose? Each of the options is right once, apart from two that never are.",
+    {
+        "classes exclude one another, probabilities will be trusted": "cross-entropy",
+        "a pixel may be of several classes at once": "binary cross-entropy",
+        "1 % foreground, scored by Dice": "cross-entropy + dice",
+        "missed lesions are worse than false alarms": "tversky, beta > alpha",
+        "false alarms are worse than missed lesions": "tversky, alpha > beta",
+        "large shapes are found, their outlines are off": "dice + boundary",
+        "one label in ten is wrong: which one suffers most?": "top-k",
+    },
+    answers.WHICH_LOSS,
+    [
+        "Two questions sort most of them: do classes exclude one another, and which error is worse, FP or FN?",
+        "`boundary alone` and `weighted cross-entropy` are the two that are never right.",
+        "In the Tversky loss alpha stands before FP and beta before FN. Top-k averages the largest losses only.",
+    ],
+    options=(
+        "cross-entropy",
+        "weighted cross-entropy",
+        "binary cross-entropy",
+        "cross-entropy + dice",
+        "dice + boundary",
+        "boundary alone",
+        "top-k",
+        "tversky, alpha > beta",
+        "tversky, beta > alpha",
     ),
-    tolerance=1e-3,
+    explanation="No loss is best: each says which error is expensive.",
     difficulty=1,
-    minutes=3,
+    minutes=5,
 )

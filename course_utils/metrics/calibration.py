@@ -1,0 +1,59 @@
+"""Whether probabilities can be trusted: of the pixels that got 0.7, are seven in ten foreground?"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_utils.ops.checks import require_integers, require_tensor
+
+
+class Reliability(NamedTuple):
+    """A reliability diagram as numbers, one entry a bin of probabilities: all (bins,) float64, NaN where a bin is empty.
+
+    `predicted`: the mean probability of its pixels; `true`: the share of them that is foreground; `weight`: the share of all
+    pixels that is in the bin.
+    """
+
+    predicted: Tensor
+    true: Tensor
+    weight: Tensor
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: Σ weight · |predicted - true| over the bins (Guo et al. 2017, equation 3).
+
+        Differs from the paper: of the probability of foreground, not of the most probable class.
+        """
+        return float((self.weight * (self.predicted - self.true).abs()).nansum())
+
+
+def reliability(probabilities: Tensor, truth: Tensor, *, bins: int = 10) -> Reliability:
+    """Compare predicted probabilities with what is true, in `bins` equal steps from 0 to 1 (Guo et al. 2017, arXiv 1706.04599).
+
+    Shapes: `probabilities` of foreground, and `truth`, bool, or 0 and 1, of the same shape, without void. A probability
+    on the border of two bins is in the upper one, 1 in the last.
+
+    Raises: ValueError for shapes that do not match, no pixels at all, probabilities outside 0 to 1, and other truths.
+    """
+    require_tensor(probabilities, "probabilities")
+    require_tensor(truth, "truth")
+    require_integers(1, bins=bins)
+    if probabilities.shape != truth.shape or probabilities.numel() == 0:
+        raise ValueError(
+            f"probabilities and truth must be of one shape and not empty, but are {tuple(probabilities.shape)} and "
+            f"{tuple(truth.shape)}."
+        )
+    p, t = probabilities.detach().flatten().double(), truth.flatten().double()
+    if not ((p >= 0) & (p <= 1)).all() or not ((t == 0) | (t == 1)).all():
+        raise ValueError(
+            f"Expected probabilities from 0 to 1 and a truth of 0 and 1, got {float(p.min())} to {float(p.max())} and "
+            f"{float(t.min())} to {float(t.max())}; apply `sigmoid` to logits, and leave void out."
+        )
+    bin_ = (p * bins).long().clamp(max=bins - 1)
+    count = torch.bincount(bin_, minlength=bins).double()
+    return Reliability(
+        torch.bincount(bin_, p, minlength=bins) / count,
+        torch.bincount(bin_, t, minlength=bins) / count,
+        count / count.sum(),
+    )
