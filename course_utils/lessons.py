@@ -17,6 +17,7 @@ LESSONS: dict[int, Lesson] = {
     2: Lesson("02_sliding_window", "The sliding window, and how to get rid of it", 90),
     3: Lesson("03_interpolation", "Between the pixels: upsampling and interpolation", 90),
     4: Lesson("04_transposed_convolution", "Transposed convolution as a matrix", 90),
+    5: Lesson("05_losses", "Losses: what a network is paid for", 100),
     6: Lesson("06_fcn", "Fully convolutional networks, and what skips are for", 90),
     7: Lesson("07_unpooling_decoders", "Going up as carefully as down: DeconvNet and SegNet", 75),
 }

@@ -49,8 +49,12 @@ class _Shown:
         picture = _saved(self.figure, "png")
         if len(picture) <= _LARGE_PNG:
             return {"image/png": picture, "text/plain": self.alt}
-        # A photograph as PNG is ten times the size of the same as JPEG, and a notebook has to stay below a megabyte.
-        return {"image/jpeg": _saved(self.figure, "jpeg"), "text/plain": self.alt}
+        # A photograph as PNG is ten times the size of the same as JPEG, and a notebook has to stay below a megabyte. Of
+        # lines and even areas the JPEG is often the larger one.
+        smaller = _saved(self.figure, "jpeg")
+        if len(smaller) >= len(picture):
+            return {"image/png": picture, "text/plain": self.alt}
+        return {"image/jpeg": smaller, "text/plain": self.alt}
 
 
 def _saved(figure: Figure, form: str) -> bytes:

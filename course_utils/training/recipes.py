@@ -1,5 +1,6 @@
 """The runs that lessons and studies share, so that both speak of the same training."""
 
+import time
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from course_utils import device
 from course_utils.datasets.one_class import OneClass
 from course_utils.datasets.samples import VOID
 from course_utils.datasets.scenes import Scenes
@@ -16,10 +18,14 @@ from course_utils.losses.boundary import boundary_loss
 from course_utils.losses.combination import weighted_sum
 from course_utils.losses.distribution import cross_entropy_loss, focal_loss
 from course_utils.losses.region import dice_loss, generalised_dice_loss
+from course_utils.losses.weights import class_weights
+from course_utils.metrics.boundary import boundary_iou
 from course_utils.metrics.calibration import reliability
+from course_utils.metrics.semantic import confusion_matrix, scores
 from course_utils.models.backbones import Frozen, small_resnet
 from course_utils.models.catalogue import SMALL
 from course_utils.models.fcn import FCN
+from course_utils.models.layers import resize
 from course_utils.models.segnet import SegNet
 from course_utils.training.history import History
 from course_utils.training.loop import fit
@@ -77,21 +83,67 @@ def scenes_in_memory(split: str, samples: int) -> InMemory:
 
 
 def fcn_on_scenes(
-    seed: int, *, stride: int, upsample: str = "transposed", encoder: str = "random", steps: int = 450
+    seed: int,
+    *,
+    stride: int,
+    upsample: str = "transposed",
+    pretrained: bool = False,
+    frozen: bool = False,
+    steps: int = 450,
 ) -> dict[str, float]:
     """Train an FCN on the small backbone with `train_on_scenes`; scores, steps and CPU seconds of the training.
 
-    `encoder`: "random"; or pretrained as a classifier of windows (`pretrained_backbone`), and then "fine-tuned" with the rest,
-    or "frozen", so that only the scores are learnt.
+    The encoder begins with random weights, or `pretrained` as a classifier of windows (`pretrained_backbone`). It learns with
+    the rest, or stays `frozen`, so that only the scores are learnt.
 
-    Raises: ValueError for another `encoder`, and as `FCN`.
+    Raises: ValueError as `FCN`.
     """
-    if encoder not in ("random", "fine-tuned", "frozen"):
-        raise ValueError(f"encoder must be random, fine-tuned or frozen, but is {encoder!r}.")
     torch.manual_seed(seed)
-    backbone = small_resnet() if encoder == "random" else pretrained_backbone(seed)
-    model = FCN(Frozen(backbone) if encoder == "frozen" else backbone, 8, stride=stride, upsample=upsample)
+    backbone = pretrained_backbone(seed) if pretrained else small_resnet()
+    model = FCN(Frozen(backbone) if frozen else backbone, 8, stride=stride, upsample=upsample)
     return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
+
+
+def fit_grid(labels: Tensor, *, stride: int, seed: int = 0, steps: int = 60, num_classes: int = 8) -> Tensor:
+    """About the best label maps that scores on a coarse grid can give, if the truth itself is known: lesson 06.
+
+    Each place of the grid has a free score for each class. Enlarged bilinearly, they are fitted to the labels by `steps` steps
+    of Adam on the cross-entropy, classes weighted as in `train_on_scenes`. About the best and no proven bound: what is
+    minimised is a cross-entropy, not a mean IoU.
+
+    Shapes: labels (N, H, W), void 255, whose sides the stride divides → label maps (N, H, W).
+
+    Raises: ValueError for a stride that does not divide the sides.
+    """
+    size = labels.shape[-2:]
+    if any(side % stride for side in size):
+        raise ValueError(f"The stride must divide the sides of the labels, but {stride} does not divide {tuple(size)}.")
+    counts = torch.bincount(labels[labels != VOID], minlength=num_classes)
+    weights = class_weights(counts, method="square_root").to(torch.float32)
+    draw = torch.Generator().manual_seed(seed)
+    grid = torch.randn(len(labels), num_classes, size[0] // stride, size[1] // stride, generator=draw).requires_grad_()
+    updates = torch.optim.Adam([grid], lr=1.0)
+    for _ in range(steps):
+        updates.zero_grad()
+        cross_entropy(resize(grid, size), labels, weights, ignore_index=VOID).backward()
+        updates.step()
+    return resize(grid.detach(), size).argmax(1)
+
+
+def bound_on_scenes(seed: int, *, stride: int, steps: int = 300) -> dict[str, float]:
+    """Scores of `fit_grid` on the scenes that `train_on_scenes` evaluates on: what a stride allows, a row of the study."""
+    start = time.process_time()
+    validation = scenes_in_memory("val", VALIDATION)
+    labels = torch.stack([validation[n].labels for n in range(len(validation))])
+    maps = fit_grid(labels, stride=stride, seed=seed, steps=steps)
+    region = scores(confusion_matrix(maps, labels, 8))
+    return {
+        "mean_iou": region.mean_iou,
+        "pixel_accuracy": region.pixel_accuracy,
+        "boundary_iou": float(boundary_iou(maps, labels, 8).nanmean()),
+        "steps": steps,
+        "training_cpu_seconds": round(time.process_time() - start),
+    }
 
 
 def pretrained_backbone(seed: int, *, steps: int = 450, window: int = 65) -> nn.Module:
@@ -146,12 +198,16 @@ def losses_for_persons() -> dict[str, Loss]:
 
 
 def train_on_persons(loss: Loss, *, seed: int, steps: int = 1000) -> tuple[nn.Module, History]:
-    """Train a small FCN with a loss to find rare persons (`rare_persons`); the network and its history without scores."""
+    """Train a small FCN with a loss to find rare persons (`rare_persons`), on the course's device.
+
+    The network, on the CPU, and its history, without scores.
+    """
     torch.manual_seed(seed)
-    model = FCN(small_resnet(widths=(16, 24, 32, 48)), 2, stride=4, upsample="bilinear")
+    model = FCN(small_resnet(widths=(16, 24, 32, 48)), 2, stride=4, upsample="bilinear").to(device())
     train = rare_persons("train")
     objective, transform = label_loss(loss), compose(flip, colour)
-    return model, fit(model, train, steps=steps, objective=objective, seed=seed, transform=transform, progress=False)
+    history = fit(model, train, steps=steps, objective=objective, seed=seed, transform=transform, progress=False)
+    return model.cpu(), history
 
 
 @torch.no_grad()

@@ -97,6 +97,16 @@ def test_a_figure_like_a_photograph_is_stored_as_jpeg(monkeypatch) -> None:
     assert set(bundle) == {"image/jpeg", "text/plain"} and bundle["image/jpeg"].startswith(b"\xff\xd8")
 
 
+def test_a_large_drawing_stays_a_png(monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    figure, axes = plt.subplots(figsize=(30, 22))
+    axes.plot(np.random.default_rng(0).random((12, 2)))
+    plots.show(figure, alt="Two lines on much white, which JPEG makes no smaller.")
+    bundle = shown[0]._repr_mimebundle_()
+    assert set(bundle) == {"image/png", "text/plain"} and len(bundle["image/png"]) > plots._LARGE_PNG
+
+
 def test_confusion_table_writes_counts_for_few_classes_and_per_cent_for_many() -> None:
     few = tables.confusion_table(torch.tensor([[13, 1], [2, 5]]), ["ground", "thing"])
     assert [text.get_text() for text in few.axes[0].texts] == ["13", "1", "2", "5"]

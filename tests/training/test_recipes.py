@@ -6,7 +6,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from course_utils.datasets import procedural
+from course_utils.models.backbones import Frozen, small_resnet
 from course_utils.training import recipes
+from course_utils.training.history import History
 from course_utils.training.recipes import scenes_in_memory, train_on_scenes
 
 
@@ -40,6 +42,61 @@ def test_weights_and_other_losses_change_the_loss() -> None:
     assert len(set(first)) == 3
 
 
+@pytest.mark.parametrize("pretrained", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_encoder_of_a_study(monkeypatch: pytest.MonkeyPatch, pretrained: bool, frozen: bool) -> None:
+    torch.manual_seed(7)
+    before = small_resnet()
+    first = before.stem[0][0].weight.clone()
+    trained = []
+
+    def train(model: nn.Module, **_: object) -> History:
+        trained.append(model)
+        return History(evaluations=[{"step": 1, "mean_iou": 0.5}])
+
+    monkeypatch.setattr(recipes, "pretrained_backbone", lambda _seed: before)
+    monkeypatch.setattr(recipes, "train_on_scenes", train)
+    found = recipes.fcn_on_scenes(3, stride=16, pretrained=pretrained, frozen=frozen)
+    assert found["mean_iou"] == 0.5
+    (model,) = trained
+    encoder = model.backbone.backbone if frozen else model.backbone
+    assert len(model.scores) == 2 and isinstance(model.backbone, Frozen) == frozen
+    assert torch.equal(encoder.stem[0][0].weight, first) == pretrained
+    assert all(weight.requires_grad != frozen for weight in encoder.parameters())
+    assert all(weight.requires_grad for weight in model.scores.parameters())
+
+
+def test_a_grid_gives_what_it_can() -> None:
+    labels = torch.full((1, 16, 24), 2)
+    labels[:, :, 12:] = 5  # in the middle between two places of stride 8
+    labels[:, 3, 4] = 255
+    right = (recipes.fit_grid(labels, stride=8) == labels) | (labels == 255)
+    assert right.all()
+    labels[:, 6, 20] = 7
+    assert ((recipes.fit_grid(labels, stride=8) == 7) != (labels == 7)).any()
+    assert ((recipes.fit_grid(labels, stride=1) == labels) | (labels == 255)).all()
+    with pytest.raises(ValueError, match="7 does not divide"):
+        recipes.fit_grid(labels, stride=7)
+
+
+def test_a_fitted_grid_is_better_than_averages_of_the_truth() -> None:
+    scenes = recipes.Scenes("val", length=4)
+    labels = torch.stack([scene.labels for scene in scenes])
+    one_hot = nn.functional.one_hot(labels.where(labels != 255, 8), 9)[..., :8].movedim(-1, 1).float()
+    scored = []
+    for stride in (32, 8):
+        averages = recipes.resize(nn.functional.avg_pool2d(one_hot, stride), labels.shape[1:]).argmax(1)
+        fitted = recipes.fit_grid(labels, stride=stride)
+        scored += [recipes.scores(recipes.confusion_matrix(maps, labels, 8)).mean_iou for maps in (averages, fitted)]
+    assert scored == sorted(scored) and scored[1] > scored[0] + 0.05 and scored[3] > scored[2] + 0.05
+
+
+def test_what_a_stride_allows() -> None:
+    coarse, fine = (recipes.bound_on_scenes(0, stride=stride, steps=20) for stride in (32, 4))
+    assert all(coarse[name] < fine[name] for name in ("mean_iou", "pixel_accuracy", "boundary_iou"))
+    assert list(fine) == ["mean_iou", "pixel_accuracy", "boundary_iou", "steps", "training_cpu_seconds"]
+
+
 @pytest.mark.slow
 def test_learns() -> None:
     from course_utils.models.catalogue import build
@@ -47,3 +104,29 @@ def test_learns() -> None:
     torch.manual_seed(0)
     history = train_on_scenes(build("fcn8s", 8), seed=0, steps=80, samples=64)
     assert history.scores["mean_iou"] > 0.25
+
+
+def test_scores_of_persons_by_hand() -> None:
+    probabilities = torch.tensor([0.95, 0.85, 0.45, 0.15, 0.25])
+    truth = torch.tensor([True, False, True, False, False])
+    found = recipes.score_persons(probabilities, truth)
+    assert (found["recall"], found["precision"], found["iou"]) == (0.5, 0.5, pytest.approx(1 / 3))
+    assert found["mean_probability"] == pytest.approx(0.53)
+    assert found["calibration_error"] == pytest.approx((0.05 + 0.85 + 0.55 + 0.15 + 0.25) / 5)
+    nothing = recipes.score_persons(probabilities / 2, truth)
+    assert nothing["recall"] == 0 and nothing["precision"] != nothing["precision"]
+
+
+@pytest.mark.slow
+def test_persons_are_rare_and_each_loss_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = recipes.OneClass(recipes.InMemory(recipes.Scenes("val", length=40)), "person", at_most=0.02)
+    monkeypatch.setattr(recipes, "rare_persons", lambda _split: few)
+    labels = torch.stack([sample.labels for sample in few])
+    assert 0.002 < float((labels == 1).sum() / (labels != recipes.VOID).sum()) < 0.02
+    losses = recipes.losses_for_persons()
+    assert len(losses) == 7
+    for loss in losses.values():
+        model, history = recipes.train_on_persons(loss, seed=0, steps=1)
+        assert torch.isfinite(torch.tensor(history.steps[0]["loss"]))
+    p, t = recipes.probabilities_of_persons(model)
+    assert p.shape == t.shape == ((labels != recipes.VOID).sum(),) and t.sum() == (labels == 1).sum()
