@@ -2,7 +2,8 @@
 
 Every transform is a function of a sample and a generator, so that the same generator gives the same result. A configured one
 is `functools.partial(colour, hue=0.1)`; several are one with `compose`. The pixels are moved by
-`torchvision.transforms.v2.functional`.
+`torchvision.transforms.v2.functional`, which keeps instance ids exact up to 2^24. What is no sample is refused with a
+ValueError.
 """
 
 import math
@@ -12,9 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from course_utils.datasets.samples import VOID, Sample, require_size
+from course_utils.datasets.samples import VOID, Sample, _require_one_size, require_size
+from course_utils.ops.checks import is_number, require_integers, require_range
 
 Transform = Callable[[Sample, torch.Generator], Sample]
+
+LARGEST_SCALE = 10
+"""An image 100 times as large is more than memory is for."""
 
 
 def compose(*transforms: Transform) -> Transform:
@@ -35,8 +40,8 @@ def flip(sample: Sample, generator: torch.Generator, *, probability: float = 0.5
     """
     from torchvision.transforms.v2 import functional
 
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability must be from 0 to 1, but is {probability!r}.")
+    _require_sample(sample)
+    require_range(0, 1, probability=probability)
     if _uniform(generator, 0, 1) >= probability:
         return sample
     return Sample(*(functional.horizontal_flip(layer) for layer in sample))
@@ -51,17 +56,17 @@ def scale_and_crop(
     window, the image is black and the labels are void. The image is resized bilinearly with antialiasing, labels and
     instances take the nearest pixel.
 
-    Raises: ValueError for a size that is not (H, W) and scales that are not 0 < low <= high.
+    Raises: ValueError for a size that is not (H, W) and scales that are not 0 < low <= high <= 10.
     """
     from torchvision.transforms.v2 import InterpolationMode, functional
 
+    _require_sample(sample)
     require_size(size)
-    if not 0 < scales[0] <= scales[1]:
-        raise ValueError(f"scales must be (low, high) with 0 < low <= high, but is {scales!r}.")
-    factor = math.exp(_uniform(generator, math.log(scales[0]), math.log(scales[1])))
+    low, high = _checked_scales(scales)
+    factor = math.exp(_uniform(generator, math.log(low), math.log(high)))
     scaled = [max(1, round(side * factor)) for side in sample.labels.shape]
     image = functional.resize(sample.image, scaled, antialias=True).clamp(0, 1)
-    # With a channel in front, as torchvision wants it; ids stay exact up to 2^24.
+    # With a channel in front, as torchvision wants it.
     masks = [
         functional.resize(mask[None], scaled, interpolation=InterpolationMode.NEAREST_EXACT)[0] for mask in sample[1:]
     ]
@@ -94,11 +99,11 @@ def colour(
     """
     from torchvision.transforms.v2 import functional
 
+    _require_sample(sample)
     amounts = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
     for name, amount in amounts.items():
         largest = 0.5 if name == "hue" else 1.0
-        if not 0 <= amount <= largest:
-            raise ValueError(f"{name} must be from 0 to {largest}, but is {amount!r}.")
+        require_range(0, largest, **{name: amount})
     image = sample.image
     if brightness:
         image = functional.adjust_brightness(image, 1 + _uniform(generator, -brightness, brightness))
@@ -117,10 +122,11 @@ def elastic(sample: Sample, generator: torch.Generator, *, spread: float = 10.0,
     Source: Ronneberger et al. 2015, section 3.1 (arXiv 1505.04597): a grid of 3 × 3 `points`, displacements that are normal
     with a standard deviation (`spread`) of 10 pixels, bicubic interpolation. What comes from outside is black and void.
 
-    Raises: ValueError for a negative spread and fewer than 2 points.
+    Raises: ValueError for a spread that is negative or infinite, and fewer than 2 points.
     """
-    if spread < 0 or points < 2:
-        raise ValueError(f"spread must be 0 or more and points 2 or more, but they are {spread!r} and {points!r}.")
+    _require_sample(sample)
+    require_range(0, math.inf, spread=spread)
+    require_integers(2, points=points)
     coarse = spread * torch.randn(1, 2, points, points, generator=generator).to(sample.image)
     pixels = interpolate(coarse, tuple(sample.labels.shape), mode="bicubic", align_corners=True, antialias=False)
     return displace(sample, pixels[0])
@@ -130,6 +136,8 @@ def displace(sample: Sample, pixels: Tensor) -> Sample:
     """Each pixel takes the value that lies `pixels` = (2, H, W), right and down, from it.
 
     The image is interpolated bilinearly, labels and instances take the nearest pixel.
+
+    Raises: ValueError for displacements of another shape.
     """
     from torchvision.transforms.v2 import InterpolationMode, functional
 
@@ -141,6 +149,23 @@ def displace(sample: Sample, pixels: Tensor) -> Sample:
     labels = functional.elastic(sample.labels[None], halves, InterpolationMode.NEAREST, [void])
     instances = functional.elastic(sample.instances[None], halves, InterpolationMode.NEAREST, [nothing])
     return Sample(image, labels[0], instances[0])
+
+
+def _require_sample(sample: Sample) -> None:
+    if not isinstance(sample, Sample):
+        raise ValueError(
+            f"A transform takes a Sample(image, labels, instances), but was given {type(sample).__name__}."
+        )
+    _require_one_size(sample)
+
+
+def _checked_scales(scales: tuple[float, float]) -> tuple[float, float]:
+    pair = tuple(scales) if isinstance(scales, tuple | list) and all(map(is_number, scales)) else ()
+    if len(pair) != 2 or not 0 < pair[0] <= pair[1] <= LARGEST_SCALE:
+        raise ValueError(
+            f"scales must be (low, high), two numbers with 0 < low <= high <= {LARGEST_SCALE}, but is {scales!r}."
+        )
+    return pair
 
 
 def _outside(sample: Sample) -> tuple[float, int, int]:

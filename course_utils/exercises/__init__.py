@@ -17,6 +17,7 @@ from course_utils.exercises import judging
 from course_utils.exercises.record import read_progress
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
+from course_utils.exercises.weights import UnlikeModule, copy_weights
 from course_utils.messages import show_message
 
 
@@ -32,11 +33,13 @@ class Exercise(Task):
 
     - `solution`: the readable form that a student is shown, named like the exercise; its docstring is the question.
     - `probes`: tuples of arguments, literal and asymmetric; `draw(generator)` adds three more from a `torch.Generator`.
-    - `misconceptions`: wrong versions, each with the sentence for the student as its docstring.
+    - `misconceptions`: wrong versions, each with the sentence for the student as its docstring. One that raises, or whose
+      parameters are others, is recognised by what its exception says.
     - `reference`: the fast form in the package, tested equal to the solution.
     - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
-    - `common_errors`: what to add where the text of an exception contains the key.
+    - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
     - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
+    - `differentiable`: a gradient has to reach each argument that it reaches in the solution; a module's always has to.
     """
 
     def __init__(
@@ -52,13 +55,15 @@ class Exercise(Task):
         build: tuple[Any, ...] | None = None,
         common_errors: Mapping[str, str] | None = None,
         given: Callable[..., Any] | None = None,
+        differentiable: bool = False,
         difficulty: int = 1,
         minutes: int = 5,
     ) -> None:
         super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
         self.kind = "bug" if given else "function" if build is None else "module"
         self._solution, self.reference, self._build, self.given = solution, reference, build, given
-        self.common_errors = dict(common_errors or {})
+        self.common_errors = dict(common_errors or {}) | judging.COMMON_ERRORS
+        self.differentiable = differentiable or self.kind == "module"
         known = ([given] if given else []) + list(misconceptions)
         self.misconceptions = [Misconception(_name(wrong), _sentence(wrong), wrong) for wrong in known]
         drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
@@ -95,62 +100,104 @@ class Exercise(Task):
         if self.given and self._matches(given, self.given):
             text = f"{_sentence(self.given)} The lesson goes on with the repaired version."
             return Verdict("not attempted", text, _name(self.given))
-        problem = self._failure(candidate, wanted, given)
+        known = self._known(wanted, given)
+        failure = self._failure(candidate, wanted, given, known)
+        if known:
+            return failure or Verdict("wrong", f"not yet. {known.sentence}", known.name)
+        problem = failure or self._problem_of_form(wanted, given)
         if problem:
             return problem
         first_difference = self._first_difference(wanted, given)
-        for known in self.misconceptions if first_difference else ():
-            if self._matches(given, known.wrong):
-                return Verdict("wrong", f"not yet. {known.sentence}", known.name)
-        problem = self._problem_of_form(wanted, given)
-        if problem:
-            return problem
-        return Verdict("wrong", f"not yet. {first_difference}") if first_difference else Verdict("right", "right.")
+        if first_difference:
+            return Verdict("wrong", f"not yet. {first_difference}")
+        return self._problem_of_gradient(candidate) or Verdict("right", "right.")
+
+    def _known(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> Misconception | None:
+        """The misconception that gives the same on all probes, where that is not what is wanted."""
+        if not any(judging.differ(want, have) for want, have in zip(wanted, given, strict=True)):
+            return None
+        return next((known for known in self.misconceptions if self._matches(given, known.wrong)), None)
 
     def _matches(self, given: list[judging.Outcome], wrong: Callable[..., Any]) -> bool:
         """Whether a candidate's outcomes are those of a known wrong version, on all probes."""
-        known = self.outcomes(wrong)
-        return all(
-            want.error is None and have.error is None and not judging.difference(want.value, have.value)
-            for want, have in zip(known, given, strict=True)
-        )
+        run, pairs = self._runnable(wrong), zip(self.probes, given, strict=True)
+        return not any(judging.differ(judging.call(run, probe), have) for probe, have in pairs)
 
     def _failure(
-        self, candidate: Callable[..., Any], wanted: list[judging.Outcome], given: list[judging.Outcome]
+        self,
+        candidate: Callable[..., Any],
+        wanted: list[judging.Outcome],
+        given: list[judging.Outcome],
+        known: Misconception | None,
     ) -> Verdict | None:
         for probe, have in zip(self.probes, given, strict=True):
             if have.error is not None:
                 raised = f"{type(have.error).__name__}: {have.error}"
-                line = judging.where_raised(have.error, _filename(candidate))
-                advice = [f"\n{text}" for key, text in self.common_errors.items() if key in raised]
-                return Verdict("error", f"your code raised {raised}{line}\n{self._described(probe)}{''.join(advice)}")
+                advice = next((text for key, text in self.common_errors.items() if key in raised), "")
+                found = self._raised(have.error, candidate, probe)
+                text = "\n".join(filter(None, [f"not yet. {known.sentence}" if known else advice, found]))
+                return Verdict("error", text, known.name if known else "")
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             if have.value is None and want.value is not None:
-                return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._described(probe)}")
+                return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._in_short(probe)}")
         return None
+
+    def _raised(self, error: BaseException, candidate: Callable[..., Any], probe: tuple[Any, ...]) -> str:
+        if isinstance(error, UnlikeModule):
+            names = inspect.signature(self._solution).parameters
+            built = ", ".join(f"{name} = {value}" for name, value in zip(names, self._build or (), strict=False))
+            return f"{error}\nIt was built with {built}."
+        line = judging.where_raised(error, _filename(candidate))
+        return f"your code raised {type(error).__name__}: {error}{line}\n{self._in_short(probe)}"
 
     def _problem_of_form(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> Verdict | None:
         pairs = list(zip(self.probes, wanted, given, strict=True))
         for probe, want, have in pairs:
             problem = judging.form_difference(want.value, have.value)
             if problem:
-                return Verdict("wrong", f"the form of the answer is not right. {problem}\n{self._described(probe)}")
+                fixed = judging.fixed_size([want.value for want in wanted], [have.value for have in given])
+                text = f"the form of the answer is not right. {problem}{fixed}\n{self._in_short(probe)}"
+                return Verdict("error" if judging.is_used_up(have.value) else "wrong", text)
         for _, want, have in pairs:
             if have.changed is not None and want.changed is None:
                 name = self._parameters()[have.changed]
                 return Verdict("wrong", f"your code changes its argument `{name}` in place; work on a copy.")
         return None
 
+    def _problem_of_gradient(self, candidate: Callable[..., Any]) -> Verdict | None:
+        if not self.differentiable:
+            return None
+        wanted, given = (
+            judging.reached_by_gradient(self._runnable(version), self.probes[0])
+            for version in (self._solution, candidate)
+        )
+        cut_off = [
+            name for name, want, have in zip(self._parameters(), wanted, given, strict=False) if want and not have
+        ]
+        if not cut_off:
+            return None
+        return Verdict(
+            "wrong",
+            f"not yet. The values are right, but no gradient gets back to all of `{cut_off[0]}`, so that what comes before "
+            "cannot learn. Is there a `.detach()`, a `torch.no_grad()`, `.data` or NumPy on the way?",
+        )
+
     def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str | None:
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             difference = judging.difference(want.value, have.value)
             if difference:
-                return f"{self._described(probe)}: {difference}."
+                # What goes through random weights cannot be followed by hand.
+                described = self._in_short(probe) if self.kind == "module" else self._described(probe)
+                return f"{described}: {difference}."
         return None
 
-    def _described(self, probe: tuple[Any, ...]) -> str:
-        arguments = (f"{name} = {judging.shown(value)}" for name, value in zip(self._parameters(), probe, strict=False))
-        return "For " + ", ".join(arguments)
+    def _described(self, probe: tuple[Any, ...], *, most: int = judging.NUMBERS_SHOWN) -> str:
+        pairs = zip(self._parameters(), probe, strict=False)
+        return "For " + ", ".join(f"{name} = {judging.shown(value, most=most)}" for name, value in pairs)
+
+    def _in_short(self, probe: tuple[Any, ...]) -> str:
+        """A probe where its numbers do not matter: arrays by their shape."""
+        return self._described(probe, most=12)
 
     def _parameters(self) -> list[str]:
         function = self._solution.forward if self.kind == "module" else self._solution
@@ -167,7 +214,7 @@ class Exercise(Task):
                 wanted = self._solution(*self._build)
                 torch.manual_seed(0)
                 built = candidate(*self._build)
-            _copy_weights(wanted, built)
+            copy_weights(wanted, built)
             return built.double().eval()(*arguments)
 
         return run
@@ -177,17 +224,6 @@ class Exercise(Task):
 
     def solved_cell(self, source: str) -> str:
         return replace_definition(source, self.name, self.solution_source())
-
-
-def _copy_weights(solution: torch.nn.Module, built: torch.nn.Module) -> None:
-    """Give a student's module the solution's weights, by name, or in order where only the names differ."""
-    wanted, given = solution.state_dict(), built.state_dict()
-    if [tuple(value.shape) for value in wanted.values()] != [tuple(value.shape) for value in given.values()]:
-        listed = [", ".join(f"{n} {tuple(v.shape)}" for n, v in state.items()) or "none" for state in (wanted, given)]
-        raise ValueError(f"The module's parameters should have the shapes of [{listed[0]}], but are [{listed[1]}].")
-    if wanted.keys() != given.keys():
-        wanted = dict(zip(given, wanted.values(), strict=True))
-    built.load_state_dict(wanted)
 
 
 def _name(wrong: Callable[..., Any]) -> str:

@@ -4,8 +4,9 @@ import copy
 import functools
 import linecache
 import math
+import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,22 @@ import torch
 
 TOLERANCE = 1e-6
 TOLERANCE_OF_ROUNDED_TYPES = 1e-4
+NUMBERS_SHOWN = 64
+
+_OTHER_TYPE = (
+    "Two types of number meet: most checks run in float64. Make new tensors of the type that you were given, "
+    "`x.new_zeros(...)`, or say `dtype=x.dtype`."
+)
+COMMON_ERRORS = {  # in the text of an exception: what to say of it in every exercise
+    "self.dtype to be equal to src.dtype": _OTHER_TYPE,
+    "destination dtypes match": _OTHER_TYPE,
+    "must have the same scalar type": _OTHER_TYPE,
+    "same dtype": _OTHER_TYPE,
+    "expected scalar type": _OTHER_TYPE,
+    "and bias type": _OTHER_TYPE,
+    "before Module.__init__()": "The first line of `__init__` is `super().__init__()`.",
+    'missing the required "forward"': "Is the method called `forward`, and indented as `__init__` is?",
+}
 
 
 class Outcome(NamedTuple):
@@ -75,6 +92,9 @@ def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf
 
 def form_difference(expected: Any, actual: Any) -> str | None:
     """What is wrong with the form of an answer: its parts, kind or shape; None where the form is right."""
+    if is_used_up(actual) and isinstance(expected, list | tuple):
+        kind = type(expected).__name__
+        return f"Expected a {kind}, but got a {type(actual).__name__}: wrap it in `{kind}(...)`."
     wanted, given = leaves(expected), leaves(_as_expected_sequence(actual, expected))
     if [leaf.place for leaf in wanted] != [leaf.place for leaf in given]:
         return f"Expected {_parts(expected, wanted)}, but got {_parts(actual, given)}."
@@ -100,8 +120,30 @@ def _as_expected_sequence(actual: Any, expected: Any) -> Any:
 
 def _parts(value: Any, found: list[Leaf]) -> str:
     if len(found) == 1 and not found[0].place:
-        return "one value"
+        shape = tuple(found[0].values.shape) if isinstance(found[0].values, torch.Tensor) else ()
+        return f"one array of shape {shape}" if shape else "one value"
     return f"a {type(value).__name__} of {len(found)} value{'s' if len(found) != 1 else ''}"
+
+
+def is_used_up(value: Any) -> bool:
+    """Whether it is a generator, a map or a zip, which can be run through only once."""
+    return isinstance(value, Iterator)
+
+
+def fixed_size(wanted: Sequence[Any], given: Sequence[Any]) -> str:
+    """What to add where an answer has the same size on all probes along an axis on which it should vary, or nothing."""
+    shapes, others = ([_shape_of_first(value) for value in values] for values in (wanted, given))
+    if len({len(shape) for shape in shapes + others}) != 1:
+        return ""
+    for sizes, have in zip(zip(*shapes, strict=True), zip(*others, strict=True), strict=True):
+        if len(set(sizes)) > 1 and len(set(have)) == 1 and have[0] > 1:
+            return f" Yours has {have[0]} there whatever was asked; the check asks for other sizes as well."
+    return ""
+
+
+def _shape_of_first(value: Any) -> tuple[int, ...]:
+    found = leaves(value)
+    return tuple(found[0].values.shape) if found and isinstance(found[0].values, torch.Tensor) else ()
 
 
 def is_number(given: Any) -> bool:
@@ -134,6 +176,39 @@ def difference(expected: Any, actual: Any, *, tolerances: float = 1.0) -> str | 
     return None
 
 
+def differ(one: Outcome, other: Outcome, *, tolerances: float = 1.0) -> bool:
+    """Whether two calls gave different values or, where they raised, said it in different words, in whatever order."""
+    if one.error is None and other.error is None:
+        return difference(one.value, other.value, tolerances=tolerances) is not None
+    return _words(one.error) != _words(other.error)
+
+
+def _words(error: BaseException | None) -> list[str]:
+    return [] if error is None else sorted(re.findall(r"\w+", f"{type(error).__name__} {error}"))
+
+
+def reached_by_gradient(function: Callable[..., Any], arguments: Sequence[Any]) -> list[bool]:
+    """For each argument, whether all its tensors get a gradient of what `function` gives."""
+    given = copy.deepcopy(tuple(arguments))
+    tensors = [[tensor for tensor in _tensors(argument) if tensor.is_floating_point()] for argument in given]
+    inputs = [tensor.requires_grad_() for found in tensors for tensor in found]
+    try:
+        total = sum(tensor.sum() for tensor in _tensors(function(*given)))
+        gradients = torch.autograd.grad(total, inputs, allow_unused=True)
+    except RuntimeError:  # nothing that was given takes part in the result, or NumPy was asked for a tensor that does
+        return [False] * len(given)
+    reached = iter([gradient is not None for gradient in gradients])
+    return [bool(found) and all([next(reached) for _ in found]) for found in tensors]
+
+
+def _tensors(value: Any) -> Iterable[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
+
+
 def _unequal(want: Leaf, have: Leaf, tolerances: float) -> torch.Tensor:
     """Which elements differ, relative to the largest finite expected value: bool, of the leaf's shape."""
     relative = tolerances * (TOLERANCE_OF_ROUNDED_TYPES if have.rounded else TOLERANCE)
@@ -159,15 +234,21 @@ def size_of(arguments: Sequence[Any]) -> int:
     return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
 
 
-def shown(value: Any) -> str:
-    """A value as a student reads it: short, numbers to six digits."""
+def shown(value: Any, *, most: int = NUMBERS_SHOWN) -> str:
+    """A value as a student reads it: short, numbers to six digits, arrays of more than `most` numbers by their shapes."""
     if isinstance(value, torch.Tensor | np.ndarray | np.generic | list | float | int | bool):
         found = leaves(value)
-        if len(found) == 1 and isinstance(found[0].values, torch.Tensor):
+        arrays = [leaf.values for leaf in found if isinstance(leaf.values, torch.Tensor)]
+        if len(found) == 1 and arrays:
             values = found[0].values
-            if values.numel() > 64:
+            if values.numel() > most:
                 return f"an array of shape {tuple(values.shape)}"
             return _nested(values.tolist(), found[0].kind)
+    if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
+        if size_of(value) <= min(most, 16):
+            return "[" + ", ".join(shown(part) for part in value) + "]"
+        shapes = ", ".join(str(tuple(part.shape)) for part in value if isinstance(part, torch.Tensor))
+        return f"a {type(value).__name__} of {len(value)} arrays of shapes {shapes}"
     return repr(value)
 
 

@@ -152,7 +152,7 @@ class Prediction(Task):
             self.finish(Verdict("error", f"predict one number from {low} to {high}; got {guess!r}."))
         else:
             self._predicted = float(guess)
-            text = f"you predict {self._predicted:.{self.digits}f}."
+            text = f"you predict {self._as_predicted()}."
             if self.limits == (0, 100) and 0 < self._predicted < 1:
                 share = f"{self._predicted:g}"
                 text = f"you predict {share} per cent. If you meant the share {share}, write it in per cent."
@@ -161,8 +161,13 @@ class Prediction(Task):
     def reveal(self, measured: Any) -> None:
         """Show the measured number beside the guess, and say why."""
         value = f"{float(measured):.{self.digits}f}"
-        guess = "" if self._predicted is None else f"You predicted {self._predicted:.{self.digits}f}. "
+        guess = "" if self._predicted is None else f"You predicted {self._as_predicted()}. "
         show_message(f"{self.name}: {guess}Measured: {value}. {self.explanation}")
+
+    def _as_predicted(self) -> str:
+        """The guess with `digits` decimals, or with as many as it has."""
+        rounded = f"{self._predicted:.{self.digits}f}"
+        return rounded if float(rounded) == self._predicted else f"{self._predicted:g}"
 
     def solution_source(self) -> str:
         return self.explanation

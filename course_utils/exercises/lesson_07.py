@@ -4,7 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.exercises import Exercise, mistakes_07 as mistakes
+from course_utils.exercises import (
+    Exercise,
+    mistakes_07 as mistakes,
+    mistakes_07_answers as answers,
+    mistakes_07_layers as mistakes_in_layers,
+    mistakes_07_stages as mistakes_in_stages,
+)
 from course_utils.exercises.kinds import Answer, Prediction
 from course_utils.models.segnet import SegNet
 
@@ -39,20 +45,7 @@ decoder_layers = Exercise(
         ([4, 6, 9], [2, 1, 3], 5),
         ([64, 128, 256, 512, 512], [2, 2, 3, 3, 3], 11),
     ],
-    [
-        mistakes.the_encoder_again,
-        mistakes.order_reversed_only,
-        mistakes.layers_turned_only,
-        mistakes.back_to_colours,
-        mistakes.classifier_on_top,
-        mistakes.classifier_forgotten,
-        mistakes.wrapped_round,
-        mistakes.depths_in_the_encoders_order,
-        mistakes.narrowed_at_once,
-        mistakes.never_narrower,
-        mistakes.one_for_each_stage,
-        mistakes.one_too_many_in_each_stage,
-    ],
+    mistakes_in_layers.LAYERS,
     [
         "Write the encoder's list for widths 4, 6, 9 and depths 2, 1, 3 first: (3, 4), (4, 4), (4, 6), (6, 9), (9, 9), (9, 9). "
         "Now hold a mirror to it.",
@@ -100,17 +93,7 @@ MirroredStage = Exercise(
         # Pooled from 5 x 7, with no place beyond the 4 x 6 of a size that is guessed.
         (torch.arange(18, dtype=torch.float64).reshape(1, 3, 2, 3) - 7.5, _LOW_PLACES, (5, 7)),
     ],
-    [
-        mistakes.size_left_out,
-        mistakes.resized_afterwards,
-        mistakes.not_padded,
-        mistakes.convolved_first,
-        mistakes.copied_by_nearest,
-        mistakes.enlarged_bilinearly,
-        mistakes.no_relu_between,
-        mistakes.no_relu_at_the_end,
-        mistakes.relu_instead_of_a_convolution,
-    ],
+    mistakes_in_stages.STAGES,
     [
         "`__init__` makes the two convolutions; `forward` unpools first, and convolves then.",
         "`F.max_unpool2d(maps, indices, 2, output_size=size)`. A 3 × 3 convolution keeps the size with `padding=1`.",
@@ -119,11 +102,13 @@ MirroredStage = Exercise(
     draw=_draw_pooled,
     build=(3, 2),
     common_errors={
-        "parameters should have the shapes": "Two convolutions, in this order, and nothing else: "
-        "`nn.Conv2d(width, width, kernel_size=3, padding=1)` and `nn.Conv2d(width, finer, kernel_size=3, padding=1)`.",
+        "running_mean": "SegNet has a batch norm behind each convolution; this stage is asked for without.",
+        "parameters should have the shapes": "The stage has two convolutions and nothing else, both 3 × 3 and with biases: from "
+        "width to width, and from width to `finer`.",
+        "invalid output_size": "`output_size` is the size of the maps before the pooling, rows first: `size` as it is.",
+        "invalid max index": "An index lies beyond the map that you unpool to: give `output_size`, the size before the pooling.",
         "shape of indices to be same": "The indices have `width` channels, as the maps that were pooled: unpool "
         "before the number of channels changes.",
-        "cannot assign module before": "The first line of `__init__` is `super().__init__()`.",
     },
     difficulty=2,
     minutes=10,
@@ -135,18 +120,7 @@ lands_at = Answer(
     "A map of 7 x 7 is pooled by 2 x 2 to 3 x 3; one maximum was at row 3, column 5 (counted from 0). Its index is 3 · 7 + 5. "
     "The map is unpooled without `output_size`, to 6 x 6. Where does the value land?",
     {"row": 4, "column": 2},
-    [
-        ("row_kept", ("row", 3), "the index is one number, 26. In a map that is 6 wide, row 3 ends with 23."),
-        ("column_kept", ("column", 5), "the index is one number, 26. The 6-wide map counts its rows differently."),
-        (
-            "shrunk",
-            ("column", 4),
-            "nothing is scaled: the index 26 is looked up in a map that is 6 wide.",
-        ),
-        ("row_and_column_exchanged", ("row", 2), "26 = 4 · 6 + 2: how many whole rows of 6 fit into 26?"),
-        ("from_one", ("row", 5), "rows count from 0, as in the question: the first six values are row 0."),
-        ("column_from_one", ("column", 3), "columns count from 0, as in the question: index 24 is column 0."),
-    ],
+    answers.LANDS_AT,
     ["The index is 26. Which row is it in if every row has 6 values?", "26 // 6 and 26 % 6."],
     explanation="Every row is one place further off: an edge becomes a slanted one. The decoder must be told the size.",
     difficulty=1,
@@ -167,7 +141,7 @@ def unpool_pair(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
 def _draw_pictures(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     # Even sizes: with odd ones, a guessed size is an error, and not a wrong answer that can be told.
     return tuple(
-        torch.randperm(144, generator=generator).add(1).double().reshape(2, 2, 4, 9)[..., :8] for _ in range(2)
+        torch.randperm(144, generator=generator).sub(90.5).double().reshape(2, 2, 4, 9)[..., :8] for _ in range(2)
     )
 
 
@@ -176,18 +150,12 @@ unpool_pair = Exercise(
     unpool_pair,
     [
         (
-            torch.tensor([[[[3.0, 12, 4, 1, 2], [5, 7, 6, 15, 8], [11, 19, 17, 9, 20], [10, 13, 14, 16, 18]]]]),
-            torch.tensor([[[[9.0, 2, 1, 14, 19], [4, 3, 8, 6, 7], [12, 5, 10, 20, 17], [18, 11, 13, 15, 16]]]]),
+            # One window of each has no positive value.
+            torch.tensor([[[[3.0, 12, -4, -1, 2], [5, 7, -6, -15, 8], [11, 19, 17, 9, 20], [10, 13, 14, 16, 18]]]]),
+            torch.tensor([[[[9.0, 2, 1, 14, 19], [4, 3, 8, 6, 7], [-12, -5, 10, 20, 17], [-18, -11, 13, 15, 16]]]]),
         ),
     ],
-    [
-        mistakes.indices_of_before,
-        mistakes.indices_exchanged,
-        mistakes.results_exchanged,
-        mistakes.pooled_as_one,
-        mistakes.read_at_the_others_places,
-        mistakes.size_guessed,
-    ],
+    mistakes.PAIRS,
     [
         "What does `indices` refer to after the loop, when the unpooling begins?",
         "The second picture's indices have overwritten the first one's. Keep both, or unpool within the loop.",
@@ -213,7 +181,8 @@ nonzero_share = Prediction(
     ],
     explanation=(
         "One place in four gets a value, so that it cannot be more than 25; and what is put there has been through a ReLU, which "
-        "made a good part of it zero. After the next convolution, before its ReLU, hardly any value is zero."
+        "made a good part of it zero. The convolutions that follow fill the gaps: behind their ReLU, which makes zeros as "
+        "well, about half is not zero."
     ),
     limits=(0, 100),
     digits=0,
@@ -226,34 +195,12 @@ index_memory = Answer(
     "Float32 maps (4 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the indices of the "
     "maxima. How many times less memory do the indices take, if each is stored in 2 bits, and if each is an int64 (8 bytes)?",
     {"2 bits": 64, "int64": 2},
-    [
-        (
-            "an_index_for_each_pixel",
-            ("2 bits", 16),
-            "32 bits to 2 would be right for one index a pixel; four pixels share one.",
-        ),
-        (
-            "pixels_only",
-            ("2 bits", 4),
-            "there are four times fewer indices than pixels; each of them is smaller as well.",
-        ),
-        (
-            "one_bit",
-            ("2 bits", 128),
-            "which of four places: that takes 2 bits. With one, only two places can be told apart.",
-        ),
-        (
-            "pooled_maps_compared",
-            ("int64", 0.5),
-            "an int64 is twice as large as a float32, but four float32 are pooled to one of them.",
-        ),
-        ("only_fewer", ("int64", 4), "there are four times fewer of them, and each is twice as large as a float32."),
-        ("as_if_packed", ("int64", 64), "PyTorch does not pack them: each index takes 8 bytes, whatever it could be."),
-    ],
+    answers.INDEX_MEMORY,
     [
         "Take one window of 2 x 2: how many bytes are its four values, and how many its one index?",
         "Four values: 16 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
     ],
+    tolerance=0.01,
     explanation="Sixteen bytes to a quarter of one, or to eight: SegNet's saving is real, but PyTorch's indices do not have it.",
     difficulty=1,
     minutes=4,
@@ -264,52 +211,8 @@ which_upsampling = Answer(
     "which_upsampling",
     "A decoder doubles its maps by unpooling with 'indices', by 'bilinear' interpolation or by a 'transposed' convolution that "
     "is learned. Which one do you take, or which one is it?",
-    {
-        "the encoder has strides and no max pooling; the upsampling is to be learned": "transposed",
-        "edges are to come back where the encoder saw them; its maps are too large to be kept": "indices",
-        "no weights to learn, and the decoder gets nothing but the last maps": "bilinear",
-        "three of four values are zero right after it": "indices",
-        "may show a checkerboard": "transposed",
-        "the decoder's channel 7 goes to places that the encoder's channel 7 chose": "indices",
-    },
-    [
-        (
-            "indices_without_pooling",
-            ("the encoder has strides and no max pooling; the upsampling is to be learned", "indices"),
-            "indices come from a max pooling; without one there is nothing to unpool with, and unpooling has nothing to learn.",
-        ),
-        (
-            "interpolation_knows_edges",
-            ("edges are to come back where the encoder saw them; its maps are too large to be kept", "bilinear"),
-            "interpolation knows only the small map, in which the exact place of an edge is lost.",
-        ),
-        (
-            "learned_places",
-            ("edges are to come back where the encoder saw them; its maps are too large to be kept", "transposed"),
-            "a transposed convolution writes the same pattern everywhere: it can learn what an edge looks like, but not where in "
-            "its window this one was.",
-        ),
-        (
-            "indices_come_free",
-            ("no weights to learn, and the decoder gets nothing but the last maps", "indices"),
-            "unpooling needs the encoder's indices, stage by stage, besides the last maps.",
-        ),
-        (
-            "transposed_is_sparse",
-            ("three of four values are zero right after it", "transposed"),
-            "the zeros between the values are only a way to compute it; its kernel has filled the gaps.",
-        ),
-        (
-            "interpolated_checkerboard",
-            ("may show a checkerboard", "bilinear"),
-            "the taps that meet in a pixel of an interpolation always have the sum 1: a plain grey stays plain.",
-        ),
-        (
-            "transposed_depends_on_the_encoder",
-            ("the decoder's channel 7 goes to places that the encoder's channel 7 chose", "transposed"),
-            "a transposed convolution asks nothing of the encoder; its own weights say what its channels mean.",
-        ),
-    ],
+    answers.RIGHT_UPSAMPLING,
+    answers.WHICH_UPSAMPLING,
     [
         "Ask of each item: what is handed over by the encoder, and what is learned?",
         "Unpooling needs a max pooling, its indices, and maps whose channels match the pooled ones. Interpolation needs "

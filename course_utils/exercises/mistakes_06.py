@@ -182,9 +182,46 @@ def relu_moved_to_the_end(
 
 
 def no_biases(features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size) -> Tensor:
-    """The kernels are right, but the biases are missing: a convolution adds one to each of its output channels, as the linear
+    """The kernels are right, but both biases are missing: a convolution adds one to each of its output channels, as the linear
     layer does."""
     return _convolved(features, weight1, None, weight2, None, size)
+
+
+def first_bias_missing(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The kernels are right, but the first layer's bias is missing: `bias1` is added to its D outputs, before the ReLU. It is an
+    argument of `F.conv2d`."""
+    return _convolved(features, weight1, None, weight2, bias2, size)
+
+
+def second_bias_missing(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The kernels are right, but the second layer's bias is missing: `bias2` is added to the K scores. It is an argument of
+    `F.conv2d`."""
+    return _convolved(features, weight1, bias1, weight2, None, size)
+
+
+def sigmoid(features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size) -> Tensor:
+    """The kernels are right, but a sigmoid stands between the layers. This classifier has a ReLU there."""
+    hidden = F.conv2d(features, weight1.unflatten(1, (-1, *size)), bias1)
+    return F.conv2d(hidden.sigmoid(), weight2[:, :, None, None], bias2)
+
+
+def probabilities(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The scores are right, but you give their softmax. The classifier ends in its second linear layer: what comes out are
+    scores, of any sign."""
+    return _convolved(features, weight1, bias1, weight2, bias2, size).softmax(dim=1)
+
+
+def windows_in_one_row(
+    features: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, size: Size
+) -> Tensor:
+    """The scores are right, but the windows stand in one row. They are to lie as in the map, (H - h + 1) rows of (W - w + 1)."""
+    return _convolved(features, weight1, bias1, weight2, bias2, size).flatten(2)
 
 
 HEAD = [
@@ -206,4 +243,9 @@ HEAD = [
     relu_moved_to_the_end,
     second_kernel_as_large,
     no_biases,
+    first_bias_missing,
+    second_bias_missing,
+    sigmoid,
+    probabilities,
+    windows_in_one_row,
 ]

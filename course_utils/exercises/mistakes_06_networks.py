@@ -44,8 +44,8 @@ class eight_times_as_large(_Head):
 
 
 class eight_times_and_cropped(_Head):
-    """At the end you enlarge eight times and cut off what is too much. The finest map covers the whole image, though its size
-    was rounded up: interpolate to `size`, so that it is spread over all of it."""
+    """At the end you enlarge eight times and cut off what is too much, as FCN itself does. Here `size` is asked for: the
+    finest map covers the whole image, though its size was rounded up, so that it is to be spread over all of it."""
 
     def forward(self, maps: list[Tensor], size: Size) -> Tensor:
         logits = _sum(*self.scored(maps))
@@ -138,9 +138,37 @@ class nearest_at_the_end(_Head):
         return F.interpolate(_sum(*self.scored(maps)), size=size)
 
 
+class nearest_at_the_skips(_Head):
+    """The last step is bilinear, but at the skips you copy, as `F.interpolate` does unless you name another `mode`. All three
+    steps are bilinear."""
+
+    def forward(self, maps: list[Tensor], size: Size) -> Tensor:
+        fine, middle, coarse = self.scored(maps)
+        logits = middle + F.interpolate(coarse, size=middle.shape[-2:])
+        return _resized(fine + F.interpolate(logits, size=fine.shape[-2:]), size)
+
+
+class middle_not_added(_Head):
+    """The coarsest scores pass the middle map's size, but its scores are not added there. There are two skips: add at each size
+    that you come by."""
+
+    def forward(self, maps: list[Tensor], size: Size) -> Tensor:
+        fine, middle, coarse = self.scored(maps)
+        return _resized(fine + _resized(_resized(coarse, middle.shape[-2:]), fine.shape[-2:]), size)
+
+
+class sides_exchanged(_Head):
+    """Your logits have rows and columns the other way round. `size` is (rows, columns), as everywhere in PyTorch, and goes into
+    the last interpolation as it is."""
+
+    def forward(self, maps: list[Tensor], size: Size) -> Tensor:
+        return _resized(_sum(*self.scored(maps)), size[::-1])
+
+
 class corners_aligned(_Head):
-    """You aligned the corners (`align_corners=True`): the centres of the corner pixels are put on one another, and all between
-    is shifted, by another distance at each place. Pixels are areas here: False."""
+    """You aligned the corners (`align_corners=True`): the centres of the corner pixels are put on one another. On odd sizes that
+    would be exact for padded convolutions of stride 2, which read columns 0, 2, 4 of 5. After poolings, and on even sizes, it
+    shifts all that lies between. The course takes pixels as areas: False, in all three steps."""
 
     def forward(self, maps: list[Tensor], size: Size) -> Tensor:
         logits, *finer = reversed(self.scored(maps))
@@ -203,6 +231,9 @@ NETWORKS = [
     from_fine_to_coarse,
     by_nearest,
     nearest_at_the_end,
+    nearest_at_the_skips,
+    middle_not_added,
+    sides_exchanged,
     corners_aligned,
     corners_aligned_at_the_end,
     averaged,

@@ -131,6 +131,72 @@ def always_odd_size(num_classes: int, factor: int) -> Tensor:
     return _on_the_diagonal(num_classes, tents.always_odd_size(factor))
 
 
+def divided_by_the_factor(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but you divided the kernel by f. It needs no factor: tents fall from 1, and the taps that
+    meet in a pixel sum to 1 already."""
+    return _on_the_diagonal(num_classes, bilinear_kernel(factor) / factor)
+
+
+def peak_is_one(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but for an even factor you have scaled the kernel until its largest weight is 1. The tent is
+    1 in its middle, and there is no tap there: the nearest are half a pixel away."""
+    return _on_the_diagonal(num_classes, tents.peak_is_one(factor))
+
+
+def not_divided_by_the_factor(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but each tent begins at f, so that scores come out f² times too large. It falls from 1 to 0
+    over f pixels: the distance is divided by f."""
+    return _on_the_diagonal(num_classes, bilinear_kernel(factor) * factor**2)
+
+
+def falls_within_a_pixel(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but your tent falls to 0 within one new pixel, and is negative beyond. It has to reach to
+    the next old pixel, which is f new pixels away."""
+    return _on_the_diagonal(num_classes, tents.not_divided_by_the_factor(factor))
+
+
+def round_tent(num_classes: int, factor: int) -> Tensor:
+    """The classes are kept apart, but your tent is round: it falls with the distance in the plane. Bilinear means linear along
+    one axis, then along the other: the weights are multiplied."""
+    return _on_the_diagonal(num_classes, tents.round_tent_above_zero(factor))
+
+
+def always_factor_two(num_classes: int, factor: int) -> Tensor:
+    """This is the kernel for a factor of 2, whatever the factor is. The check asks for other factors: size, centre and slope
+    all depend on it."""
+    return _on_the_diagonal(num_classes, tents.always_factor_two(factor))
+
+
+def first_class_only(num_classes: int, factor: int) -> Tensor:
+    """Only the first class has a kernel, and the others stay empty. Each class c writes into class c: there are K such pairs."""
+    weight = torch.zeros(num_classes, num_classes, *bilinear_kernel(factor).shape)
+    weight[0, 0] = bilinear_kernel(factor)
+    return weight
+
+
+def classes_in_reverse(num_classes: int, factor: int) -> Tensor:
+    """Your kernels stand on the other diagonal: the first class writes into the last one. Class c writes into class c."""
+    return _on_the_diagonal(num_classes, bilinear_kernel(factor)).flip(1)
+
+
+def one_axis_only(num_classes: int, factor: int) -> Tensor:
+    """Your kernel is one tent, for a signal. A map has two axes: the weight is (K, K, k, k), and each of its numbers is the
+    product of two values of the tent."""
+    return torch.eye(num_classes)[:, :, None] * tents.one_axis_only(factor)
+
+
+def without_classes(num_classes: int, factor: int) -> Tensor:
+    """This is the kernel for one class. The weight has two axes more, (K, K, k, k): from each class to each, and most pairs
+    have nothing to do with each other."""
+    return bilinear_kernel(factor)
+
+
+def classes_last(num_classes: int, factor: int) -> Tensor:
+    """The numbers are right, but the axes are (k, k, K, K), as in other libraries. In PyTorch classes come first, (K, K, k,
+    k)."""
+    return _on_the_diagonal(num_classes, bilinear_kernel(factor)).permute(2, 3, 0, 1)
+
+
 START = [
     all_pairs,
     all_pairs_averaged,
@@ -152,4 +218,15 @@ START = [
     divided_by_the_size,
     always_even_size,
     always_odd_size,
+    divided_by_the_factor,
+    peak_is_one,
+    not_divided_by_the_factor,
+    falls_within_a_pixel,
+    round_tent,
+    always_factor_two,
+    first_class_only,
+    classes_in_reverse,
+    one_axis_only,
+    without_classes,
+    classes_last,
 ]

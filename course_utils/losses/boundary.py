@@ -4,12 +4,18 @@ Both take `absent` and `multilabel`, see `course_utils.losses`. Distances are in
 an image has no boundary of a class, because it has nothing of it or nothing else, distances are undefined and taken as 0.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
-from course_utils.losses.masking import Absent, mean_of_sum, mean_over_classes, require_absent, soft_masks
+from course_utils.losses.masking import (
+    Absent,
+    mean_of_sum,
+    mean_over_classes,
+    require_above,
+    require_absent,
+    soft_masks,
+)
+from course_utils.ops.checks import require_tensor
 from course_utils.ops.distance import distance_to
 
 
@@ -50,8 +56,7 @@ def hausdorff_loss(
     Source: Karimi and Salcudean 2020, section 2, the form by distance transforms (arXiv 1904.10030).
     """
     require_absent(absent)
-    if not 0 < alpha < math.inf:
-        raise ValueError(f"alpha must be above 0 and finite, but is {alpha!r}; 2 is what the paper uses.")
+    require_above(0, 8, alpha=alpha)  # float32 holds sums of such powers even for large images
     p, g, valid = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     distances = sum(signed_distance(mask, valid, dtype=p.dtype).abs() ** alpha for mask in (p > 0.5, g > 0))
     return _mean((p - g).square() * distances, g, valid, absent)
@@ -64,8 +69,17 @@ def signed_distance(mask: Tensor, valid: Tensor | None = None, *, dtype: torch.d
     that has no inside or no outside. In a row with a mask of three pixels: 2 1 -1 -2 -1 1 2.
 
     Shapes: `mask`, `valid` bool (…, H, W) → `dtype` (…, H, W).
+
+    Raises: ValueError for masks of other types or shapes.
     """
+    require_tensor(mask, "mask")
     valid = torch.ones_like(mask) if valid is None else valid
+    require_tensor(valid, "valid")
+    if mask.dtype != torch.bool or valid.dtype != torch.bool or mask.ndim < 2 or valid.shape != mask.shape:
+        raise ValueError(
+            f"signed_distance needs bool masks of one shape (…, H, W), but mask is {mask.dtype} {tuple(mask.shape)} and valid "
+            f"{valid.dtype} {tuple(valid.shape)}; compare labels with a class (`labels == 3`)."
+        )
     inside, outside = mask & valid, ~mask & valid
     bounded = inside.any(-1).any(-1) & outside.any(-1).any(-1)
     inside, outside = inside[bounded], outside[bounded]

@@ -1,9 +1,10 @@
 """Losses added up."""
 
-import math
 from collections.abc import Callable
 
 from torch import Tensor
+
+from course_utils.ops.checks import is_number
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """A function of logits and target, see `course_utils.losses`; with other arguments bound by `functools.partial`."""
@@ -33,4 +34,5 @@ def _is_pair(term: object) -> bool:
     if not isinstance(term, tuple) or len(term) != 2:
         return False
     weight, loss = term
-    return isinstance(weight, (int, float)) and math.isfinite(weight) and callable(loss)
+    # A class would be called with logits and target, too, and make no loss of them.
+    return is_number(weight) and callable(loss) and not isinstance(loss, type)

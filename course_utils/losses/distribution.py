@@ -9,10 +9,11 @@ from torch.nn.functional import logsigmoid
 from course_utils.losses.masking import (
     mean_of_sum,
     one_hot,
+    require_above,
     require_class_vector,
-    require_range,
     without_void,
 )
+from course_utils.ops.checks import require_range
 
 
 def cross_entropy_loss(
@@ -36,7 +37,7 @@ def cross_entropy_loss(
     if weight is not None:
         weight = require_class_vector(weight, "weight", logits)
         weights = weights * weight[labels]
-    total = -(1 - label_smoothing) * (weights * _of_true_class(log_p, labels)).sum()
+    total = (1 - label_smoothing) * (weights * -_of_true_class(log_p, labels)).sum()
     if label_smoothing > 0:
         weighted = log_p if weight is None else log_p * weight[:, None, None]
         total = total - label_smoothing * (weighted.mean(1) * valid).sum()
@@ -81,10 +82,12 @@ def sigmoid_focal_loss(
     """
     require_range(0, math.inf, gamma=gamma)
     yes, valid, right = _answers(logits, target, ignore_index, multilabel)
-    losses = -(gamma * logsigmoid(-right)).exp() * logsigmoid(right)
+    # Of an infinite logit the logarithm is infinite, and 0 times that no number.
+    log_rest = logsigmoid(-right).clamp_min(torch.finfo(right.dtype).min)
+    losses = -(gamma * log_rest).exp() * logsigmoid(right)
     if alpha is not None:
         require_range(0, 1, alpha=alpha)
-        losses = losses * torch.where(yes, alpha, 1 - alpha)
+        losses = torch.where(yes, alpha * losses, (1 - alpha) * losses)
     return mean_of_sum((losses * valid).sum(), valid.sum())
 
 
@@ -94,10 +97,7 @@ def top_k_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = 255
     Source: Wu, Shen and van den Hengel 2016, online bootstrapping (arXiv 1605.06885).
     Differs from the paper: a fraction of the pixels, not a number of them.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(
-            f"fraction must be above 0 and at most 1, but is {fraction!r}; 0.1 takes a tenth of the pixels."
-        )
+    require_above(0, 1, fraction=fraction)
     logits, labels, valid = without_void(logits, target, ignore_index=ignore_index)
     losses = -_of_true_class(logits.log_softmax(1), labels)[valid]
     # A tenth of 30 pixels is 3, even if rounding has made 3.0000000000000004 of it.

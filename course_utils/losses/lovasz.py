@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_utils.losses.masking import Absent, mean_over_classes, require_absent, soft_masks
+from course_utils.losses.masking import Absent, mean_over_classes, require_absent, require_bools, soft_masks
 
 
 def lovasz_softmax_loss(
@@ -24,6 +24,7 @@ def lovasz_softmax_loss(
     pixels.
     """
     require_absent(absent)
+    require_bools(per_image=per_image)
     p, g, _ = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     p, g = _rows(p, per_image), _rows(g, per_image)
     present = g.any(-1)
@@ -31,7 +32,8 @@ def lovasz_softmax_loss(
     # Void, where both are 0, comes last and adds nothing.
     errors, order = (g - p).abs()[chosen].sort(-1, descending=True)
     extensions = (errors * _steps(g[chosen].gather(-1, order))).sum(-1)
-    losses = torch.zeros_like(present, dtype=p.dtype).masked_scatter(chosen, extensions)
+    # Zeros, but for NaN where p is NaN.
+    losses = (0 * p.sum(-1)).masked_scatter(chosen, extensions)
     return mean_over_classes(losses, present, absent)
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import is_integer, require_range, require_tensor
 from course_utils.ops.precision import at_least_float32
 
 Absent = Literal["left_out", "zero", "counted"]
@@ -39,6 +39,8 @@ def without_void(logits: Tensor, target: Tensor, *, ignore_index: int | None, mu
 
     Raises: ValueError for shapes, types and labels that do not fit.
     """
+    require_bools(multilabel=multilabel)
+    require_ignore_index(ignore_index)
     _require_shapes(logits, target, multilabel)
     target = target.long()
     valid = torch.ones_like(target, dtype=torch.bool) if ignore_index is None else target != ignore_index
@@ -89,10 +91,42 @@ def require_absent(absent: Absent) -> None:
         raise ValueError(f"absent must be one of {get_args(Absent)}, but is {absent!r}.")
 
 
-def require_class_vector(vector: Tensor, name: str, logits: Tensor) -> Tensor:
-    """A vector with one number a class, in the type and on the device of the logits.
+def require_bools(**values: bool) -> None:
+    """Refuse what is neither True nor False: the text "no" would count as true.
 
-    Raises: ValueError for another shape.
+    Raises: ValueError that names the argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, but is {value!r}.")
+
+
+def require_ignore_index(ignore_index: int | None) -> None:
+    """Refuse what is no label, and so would be void nowhere.
+
+    Raises: ValueError.
+    """
+    if ignore_index is not None and not is_integer(ignore_index):
+        raise ValueError(
+            f"ignore_index must be the integer that marks void, or None where nothing is void, but is {ignore_index!r}."
+        )
+
+
+def require_above(minimum: float, maximum: float, **values: float) -> None:
+    """As `require_range`, but refuse the minimum, too.
+
+    Raises: ValueError that names the argument.
+    """
+    require_range(minimum, maximum, **values)
+    for name, value in values.items():
+        if value == minimum:
+            raise ValueError(f"{name} must be above {minimum}, but is {value!r}.")
+
+
+def require_class_vector(vector: Tensor, name: str, logits: Tensor) -> Tensor:
+    """A vector with one weight a class, in the type and on the device of the logits.
+
+    Raises: ValueError for another shape, and for weights that are negative, not finite, or all 0.
     """
     require_tensor(vector, name)
     if vector.shape != logits.shape[1:2]:
@@ -100,17 +134,12 @@ def require_class_vector(vector: Tensor, name: str, logits: Tensor) -> Tensor:
             f"{name} must hold one number for each of the {logits.shape[1]} classes, but its shape is "
             f"{tuple(vector.shape)}."
         )
+    if vector.is_complex() or not (vector.isfinite() & (vector >= 0)).all() or not vector.any():
+        raise ValueError(
+            f"{name} must hold finite numbers of 0 or more, and not only 0, but holds {vector.tolist()}; `class_weights` "
+            "makes such weights from counts."
+        )
     return vector.to(logits)
-
-
-def require_range(minimum: float, maximum: float, **values: float) -> None:
-    """Refuse numbers outside minimum … maximum, and NaN.
-
-    Raises: ValueError that names the argument.
-    """
-    for name, value in values.items():
-        if not minimum <= value <= maximum:
-            raise ValueError(f"{name} must be a number from {minimum} to {maximum}, but is {value!r}.")
 
 
 def _require_shapes(logits: Tensor, target: Tensor, multilabel: bool) -> None:
@@ -126,6 +155,10 @@ def _require_shapes(logits: Tensor, target: Tensor, multilabel: bool) -> None:
     if target.device != logits.device:
         raise ValueError(f"logits are on {logits.device} and target on {target.device}; move one of them.")
     batch, classes, *size = logits.shape
+    if classes == 0:
+        raise ValueError(
+            f"logits have no class, (B, K, H, W) = {tuple(logits.shape)}; the network needs an output for each."
+        )
     if not multilabel and classes < 2:
         raise ValueError(
             f"logits have {classes} class, (B, K, H, W) = {tuple(logits.shape)}, but softmax needs two or more: that of one "

@@ -15,10 +15,12 @@ from course_utils.losses.masking import (
     Absent,
     mean_of_sum,
     mean_over_classes,
+    require_above,
     require_absent,
-    require_range,
+    require_bools,
     soft_masks,
 )
+from course_utils.ops.checks import require_range
 
 
 class Sums(NamedTuple):
@@ -64,6 +66,7 @@ def squared_dice_loss(
     Source: Milletari et al. 2016, the Dice loss layer of V-Net (arXiv 1606.04797); `pooled`: Ma 2020, the Dice loss
     (arXiv 2005.13449), one ratio in which large classes weigh more, and absent ones need no rule.
     """
+    require_bools(pooled=pooled)
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel, power=2)
     common, predicted, truth = (s.sum(-1, keepdim=True) for s in sums) if pooled else sums
     losses = 1 - _ratio(2 * common + smooth, predicted + truth + smooth)
@@ -87,7 +90,7 @@ def generalised_dice_loss(
     Differs from the paper: a class that the truth lacks, whose weight would be infinite, has weight 0 ("left_out" and
     "zero" are the same here); with `absent="counted"` it has the largest weight of the others.
     """
-    require_range(0, math.inf, exponent=exponent)
+    require_range(0, 4, exponent=exponent)  # float32 still holds the weight of 16 million pixels
     common, predicted, truth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     present = truth > 0
     weights = torch.where(present, truth.clamp_min(1) ** -exponent, 0)
@@ -159,8 +162,7 @@ def focal_tversky_loss(
     Differs from the paper: α weights FP and β FN, as in `tversky_loss`, not the other way round; a mean over classes, not
     a sum.
     """
-    if not gamma > 0:
-        raise ValueError(f"gamma must be above 0, but is {gamma!r}; 4/3 is what the paper recommends.")
+    require_above(0, math.inf, gamma=gamma)
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     losses = _tversky(sums, alpha, beta, smooth)
     # At 0 a root is infinitely steep, and rounding can lead below it.
@@ -186,7 +188,7 @@ def asymmetric_similarity_loss(
 
     Source: Hashemi et al. 2018 (arXiv 1803.11078).
     """
-    require_range(0, math.inf, beta=beta)
+    require_range(0, 1000, beta=beta)  # beyond, only recall would be left
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     losses = _tversky(sums, 1 / (1 + beta**2), beta**2 / (1 + beta**2), smooth)
     return mean_over_classes(losses, sums.truth > 0, absent)
@@ -204,6 +206,7 @@ def _sums(
     power: int = 1,
 ) -> Sums:
     require_absent(absent)
+    require_bools(per_image=per_image)
     require_range(0, math.inf, smooth=smooth)
     p, g, _ = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     pixels = (2, 3) if per_image else (0, 2, 3)
@@ -212,6 +215,8 @@ def _sums(
 
 def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Tensor:
     require_range(0, math.inf, alpha=alpha, beta=beta)
+    if alpha == beta == 0:
+        raise ValueError("alpha and beta must not both be 0, or no error costs anything; 1/2 for both gives Dice.")
     common, predicted, truth = sums
     return 1 - _ratio(common + smooth, common + alpha * (predicted - common) + beta * (truth - common) + smooth)
 

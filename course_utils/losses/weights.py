@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from course_utils.losses.masking import require_range
-from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.losses.masking import require_above, require_ignore_index
+from course_utils.ops.checks import require_integers, require_range, require_tensor
 
 Method = Literal["inverse", "square_root", "median_frequency", "enet", "effective_number"]
 
@@ -26,10 +26,11 @@ def count_pixels(label_maps: Iterable[Tensor], num_classes: int, *, ignore_index
     Raises: ValueError for labels outside 0 … K - 1 that are not `ignore_index`, and for maps that hold no integers.
     """
     require_integers(1, num_classes=num_classes)
+    require_ignore_index(ignore_index)
     pixels, image_pixels = torch.zeros(2, num_classes, dtype=torch.int64)
     for labels in label_maps:
         require_tensor(labels, "a label map")
-        if labels.is_floating_point():
+        if labels.is_floating_point() or labels.is_complex():
             raise ValueError(f"A label map must hold integers, but is {labels.dtype}; convert it with `.long()`.")
         labels = labels.flatten().long()
         labels = labels if ignore_index is None else labels[labels != ignore_index]
@@ -82,8 +83,7 @@ def class_weights(
         frequencies = n / _image_counts(image_counts, n)
         weights = frequencies[present].quantile(0.5) / frequencies
     elif method == "enet":
-        if not constant > 1:
-            raise ValueError(f"constant must be above 1, or weights are infinite or negative, but is {constant!r}.")
+        require_above(1, math.inf, constant=constant)  # or weights are infinite or negative
         weights = 1 / (constant + shares).log()
     else:
         require_range(0, math.nextafter(1, 0), beta=beta)
@@ -109,6 +109,6 @@ def _image_counts(image_counts: Tensor | None, n: Tensor) -> Tensor:
 
 def _checked(counts: Tensor, name: str) -> Tensor:
     require_tensor(counts, name)
-    if counts.ndim != 1 or not (counts.isfinite() & (counts >= 0)).all():
+    if counts.ndim != 1 or counts.is_complex() or not (counts.isfinite() & (counts >= 0)).all():
         raise ValueError(f"{name} must be finite numbers of pixels (K,), 0 or more, but are {counts}.")
     return counts.double()

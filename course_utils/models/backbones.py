@@ -18,7 +18,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
-from course_utils.models.layers import Normalise, basic_block, conv_norm
+from course_utils.models.layers import Normalise, basic_block, conv_norm, positive_integers
 from course_utils.ops.checks import require_integers
 
 
@@ -49,10 +49,10 @@ def small_resnet(*, widths: tuple[int, ...] = (24, 40, 64, 96, 128)) -> SmallRes
 
     Raises: ValueError for widths that are not positive integers.
     """
+    widths = positive_integers(widths, "widths")
     if not widths:
         raise ValueError("widths must name at least one number of channels, but is empty; try (24, 40, 64, 96, 128).")
-    require_integers(1, **{f"widths[{index}]": width for index, width in enumerate(widths)})
-    return SmallResNet(tuple(widths))
+    return SmallResNet(widths)
 
 
 class Frozen(nn.Module):
@@ -60,6 +60,7 @@ class Frozen(nn.Module):
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
+        require_backbone(backbone)
         self.channels, self.strides = backbone.channels, backbone.strides
         self.backbone = backbone.requires_grad_(False).eval()
 
@@ -75,8 +76,9 @@ class Frozen(nn.Module):
 def last_map_at(strides: tuple[int, ...], stride: int) -> int:
     """Index of the last, deepest map of a stride.
 
-    Raises: ValueError with the strides there are, if none is this one.
+    Raises: ValueError with the strides there are, if none is this one, and for what is no positive integer.
     """
+    require_integers(1, stride=stride)
     if stride not in strides:
         there = ", ".join(str(value) for value in sorted(set(strides)))
         raise ValueError(f"The backbone has no map at stride {stride}, but at {there}; choose one of these.")
@@ -130,12 +132,13 @@ def timm_backbone(name: str, weights: str | None = None) -> TimmBackbone:
     return TimmBackbone(network, data["mean"], data["std"])
 
 
-@torch.enable_grad()
-def check_backbone(backbone: nn.Module) -> None:
-    """Try a backbone on images of 64×64 and 65×97 and, in training mode, on a single one; it is left as it was.
+def require_backbone(backbone: nn.Module) -> None:
+    """Refuse what does not say about itself what a backbone has to; what it computes is not tried, see `check_backbone`.
 
     Raises: ValueError that says which part of the contract is broken.
     """
+    if not isinstance(backbone, nn.Module):
+        _broken(f"a backbone is an nn.Module, but this is a {type(backbone).__name__}")
     channels, strides = (getattr(backbone, name, None) for name in ("channels", "strides"))
     for name, values in (("channels", channels), ("strides", strides)):
         if not isinstance(values, tuple) or not values or not all(type(value) is int and value > 0 for value in values):
@@ -146,12 +149,26 @@ def check_backbone(backbone: nn.Module) -> None:
         )
     if list(strides) != sorted(strides):
         _broken(f"maps come finest first, so that strides never fall, but `strides` is {strides}")
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
+def check_backbone(backbone: nn.Module) -> None:
+    """Try a backbone on images of 64×64 and 65×97 and, in training mode, on a single one.
+
+    It is left as it was, and so are the generators that its dropout draws from.
+
+    Raises: ValueError that says which part of the contract is broken.
+    """
+    require_backbone(backbone)
     trial = deepcopy(backbone)  # running statistics and the mode stay as they are
-    for shape, training in (((2, 3, 64, 64), False), ((2, 3, 65, 97), False), ((1, 3, 64, 64), True)):
-        _try(trial.train(training), shape, channels, strides)
+    with torch.random.fork_rng(devices={value.device for value in backbone.parameters() if value.is_cuda}):
+        for shape, training in (((2, 3, 64, 64), False), ((2, 3, 65, 97), False), ((1, 3, 64, 64), True)):
+            _try(trial.train(training), shape)
 
 
-def _try(backbone: nn.Module, shape: tuple[int, ...], channels: tuple[int, ...], strides: tuple[int, ...]) -> None:
+def _try(backbone: nn.Module, shape: tuple[int, ...]) -> None:
+    channels, strides = backbone.channels, backbone.strides
     where = f"on images {shape} in {'training' if backbone.training else 'evaluation'} mode"
     like = next((value for value in backbone.parameters() if value.is_floating_point()), torch.empty(0))
     generator = torch.Generator().manual_seed(0)
@@ -183,6 +200,8 @@ def _check_map(map_: object, name: str, images: Tensor, channels: int, stride: i
     if not isinstance(map_, Tensor) or map_.ndim != 4:
         what = f"a tensor {tuple(map_.shape)}" if isinstance(map_, Tensor) else f"a {type(map_).__name__}"
         _broken(f"each map is a tensor (B, C, h, w), but {name} is {what}")
+    if not map_.is_floating_point():
+        _broken(f"each map is floating, but {name} is {map_.dtype}")
     if map_.shape[:2] != (len(images), channels):
         _broken(
             f"{name} has shape {tuple(map_.shape)}, but a batch of {len(images)} and {channels} `channels` are promised"

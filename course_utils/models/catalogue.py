@@ -81,9 +81,9 @@ def build(name: str, num_classes: int) -> nn.Module:
     Raises: ValueError for a name that is neither, and a number of classes below 1.
     """
     require_integers(1, num_classes=num_classes)
-    if name.startswith("smp:"):
+    if isinstance(name, str) and name.startswith("smp:"):
         return _smp(name, num_classes)
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ValueError(
             f"There is no model {name!r}; choose one of {', '.join(MODELS)}, or smp:ARCHITECTURE:ENCODER, for example "
             "smp:unet:resnet18."
@@ -99,7 +99,7 @@ def _smp(name: str, num_classes: int) -> nn.Module:
         network = segmentation_models_pytorch.create_model(
             architecture, encoder_name=encoder, encoder_weights=None, classes=num_classes
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RuntimeError) as error:
         raise ValueError(
             f"segmentation_models_pytorch cannot make {name!r} ({error}); write smp:ARCHITECTURE:ENCODER, for example "
             "smp:unet:resnet18."
@@ -115,6 +115,7 @@ class AnySize(nn.Module):
 
     def __init__(self, network: nn.Module, *, multiple: int) -> None:
         super().__init__()
+        require_integers(1, multiple=multiple)
         self.network, self.multiple = network, multiple
 
     def forward(self, images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import NoReturn
 from torch import nn
 
 from course_utils.ops.checks import IntPair, Pair, int_pair
-from course_utils.ops.layer_kinds import DROPOUTS, is_plain_sequential, is_pointwise
+from course_utils.ops.layer_kinds import DROPOUTS, is_plain_sequential, is_pointwise, own_computation
 
 BEFORE = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -33,15 +33,20 @@ def convolutionalise(classifier: nn.Sequential, *, map_size: IntPair | None = No
         )
     size = None if map_size is None else int_pair(map_size, "map_size")
     layers: list[nn.Module] = []
-    channels, is_vector = None, False
+    channels, is_flat, is_vector = None, False, False  # flat: a map as one row of numbers; a vector: a map of 1×1
     for layer in _flat(classifier):
+        if isinstance(layer, (nn.Linear, nn.Flatten)) and own_computation(layer):
+            _refuse(layer, f"has {own_computation(layer)}, which would be lost")
         if isinstance(layer, nn.Linear):
             kernel = (1, 1) if is_vector else _kernel(layer, channels, size)
             layers.append(_as_convolution(layer, kernel))
-            is_vector = True
+            is_flat, is_vector = False, True
         elif isinstance(layer, nn.Flatten):
             if (layer.start_dim, layer.end_dim) not in ((1, -1), (1, 3)):
                 _refuse(layer, "does not flatten channels, rows and columns together")
+            is_flat = not is_vector
+        elif is_flat and (isinstance(layer, BEFORE) or _tells_channels_apart(layer)):
+            _refuse(layer, "stands after Flatten, where a place of a channel is a channel of its own")
         elif is_pointwise(layer) or isinstance(layer, DROPOUTS) or (isinstance(layer, BEFORE) and not is_vector):
             layers.append(deepcopy(layer))
             channels = getattr(layer, "out_channels", channels)
@@ -52,6 +57,10 @@ def convolutionalise(classifier: nn.Sequential, *, map_size: IntPair | None = No
     network = nn.Sequential(*layers)
     network.training = classifier.training
     return network
+
+
+def _tells_channels_apart(layer: nn.Module) -> bool:
+    return isinstance(layer, (nn.Softmax, nn.LogSoftmax)) or (isinstance(layer, nn.PReLU) and layer.num_parameters > 1)
 
 
 def _flat(layers: nn.Sequential) -> Iterator[nn.Module]:
@@ -80,9 +89,10 @@ def _as_convolution(linear: nn.Linear, kernel: Pair) -> nn.Conv2d:
     channels = linear.in_features // (kernel[0] * kernel[1])
     # Without weights of its own: those of VGG's fc6 would take 400 MB just to be replaced.
     convolution = nn.Conv2d(channels, linear.out_features, kernel, bias=linear.bias is not None, device="meta")
-    convolution.weight = nn.Parameter(linear.weight.detach().unflatten(1, (channels, *kernel)).clone())
+    weight = linear.weight.detach().unflatten(1, (channels, *kernel)).clone()
+    convolution.weight = nn.Parameter(weight, requires_grad=linear.weight.requires_grad)
     if linear.bias is not None:
-        convolution.bias = nn.Parameter(linear.bias.detach().clone())
+        convolution.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=linear.bias.requires_grad)
     return convolution.train(linear.training)
 
 

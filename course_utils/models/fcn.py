@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
-from course_utils.models.backbones import last_map_at
+from course_utils.models.backbones import last_map_at, require_backbone
 from course_utils.models.layers import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -41,7 +41,8 @@ class FCN(nn.Module):
 
     Shapes: images (B, 3, H, W) in [0, 1] → logits (B, num_classes, H, W).
 
-    Raises: ValueError for a stride at which the backbone has no map, another `upsample`, and a number of classes below 1.
+    Raises: ValueError for what is no backbone, a stride at which it has no map, another `upsample`, and a number of classes
+    below 1.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FCN(nn.Module):
         require_integers(1, num_classes=num_classes)
         if upsample not in UPSAMPLING:
             raise ValueError(f"upsample must be one of {', '.join(UPSAMPLING)}, but is {upsample!r}.")
+        require_backbone(backbone)
         last_map_at(backbone.strides, stride)
         used = sorted({value for value in backbone.strides if value >= stride}, reverse=True)
         self.backbone = backbone
@@ -92,7 +94,7 @@ class FCNVGG16(nn.Module):
 
     def __init__(self, num_classes: int, *, stride: int, widths: tuple[int, ...], hidden: int) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes)
+        require_integers(1, num_classes=num_classes, stride=stride, hidden=hidden)
         if stride not in self.LAST_OFFSETS:
             raise ValueError(f"stride must be 32, 16 or 8, but is {stride!r}.")
         self.stride = stride
@@ -156,7 +158,7 @@ def fcn_vgg16(
     Differs from the paper: all upsampling stays bilinear, as in the authors' code, where learning it gained nothing; and
     images are normalised as torchvision's weights expect.
 
-    Raises: ValueError for another stride, other weights, and a number of classes below 1.
+    Raises: ValueError for another stride, other weights, and numbers of classes or channels below 1.
     """
     check_weights_name(weights)
     network = FCNVGG16(num_classes, stride=stride, widths=widths, hidden=hidden)

@@ -1,12 +1,13 @@
 """Parts that many networks are made of."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d, interpolate, pad, relu
 
-from course_utils.ops.checks import Pair
+from course_utils.ops.checks import Pair, require_integers, require_tensor
 from course_utils.ops.convmatrix import bilinear_kernel
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -18,6 +19,9 @@ class Normalise(nn.Module):
 
     A network that does so itself takes every image in [0, 1]. Its two buffers are no part of the `state_dict`, so that
     weights from elsewhere, which know nothing of them, load with `strict=True`.
+
+    Shapes: images (B, C, H, W), floating → the same. Raises: ValueError for other shapes and types: one channel would be
+    taken for all of them, and bytes for numbers in [0, 1].
     """
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
@@ -26,7 +30,24 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        require_tensor(images, "images")
+        if images.ndim != 4 or images.shape[1] != len(self.mean) or not images.is_floating_point():
+            raise ValueError(
+                f"This network needs floating images (B, {len(self.mean)}, H, W) in [0, 1], but got {images.dtype} of shape "
+                f"{tuple(images.shape)}; divide bytes by 255, repeat the channel of a grey image, and stack images."
+            )
         return (images - self.mean) / self.std
+
+
+def positive_integers(values: Sequence[int], name: str) -> tuple[int, ...]:
+    """A number for each stage of a network, as a tuple.
+
+    Raises: ValueError for what is no tuple or list of positive integers.
+    """
+    if not isinstance(values, (tuple, list)):
+        raise ValueError(f"{name} must be a tuple of integers, one for each stage, but is {values!r}.")
+    require_integers(1, **{f"{name}[{index}]": value for index, value in enumerate(values)})
+    return tuple(values)
 
 
 def conv_norm(

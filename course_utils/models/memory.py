@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_utils.models.layers import positive_integers
 from course_utils.models.vgg import VGG16_WIDTHS
 from course_utils.ops.checks import IntPair, int_pair, require_integers
 
@@ -29,8 +30,7 @@ def decoder_memory(size: IntPair, widths: Sequence[int] = VGG16_WIDTHS, *, bytes
     height, width = int_pair(size, "size")
     require_integers(1, bytes_per_value=bytes_per_value)
     values = pooled = 0
-    for stage, channels in enumerate(widths):
-        require_integers(1, **{f"widths[{stage}]": channels})
+    for channels in positive_integers(widths, "widths"):
         values += channels * height * width
         height, width = height // 2, width // 2
         pooled += channels * height * width

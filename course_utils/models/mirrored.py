@@ -7,8 +7,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise
-from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, positive_integers
+from course_utils.ops.checks import require_tensor
 
 
 class Pooling(NamedTuple):
@@ -31,13 +31,12 @@ class PoolingEncoder(nn.Module):
 
     def __init__(self, widths: Sequence[int], depths: Sequence[int], *, batch_norm: bool) -> None:
         super().__init__()
+        widths, depths = positive_integers(widths, "widths"), positive_integers(depths, "depths")
         if len(widths) != len(depths) or not widths:
             raise ValueError(
-                f"An encoder needs one width and one depth for each stage, but got widths {tuple(widths)} and depths "
-                f"{tuple(depths)}; give as many of the one as of the other."
+                f"An encoder needs one width and one depth for each stage, but got widths {widths} and depths {depths}; "
+                "give as many of the one as of the other."
             )
-        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
-            require_integers(1, **{f"widths[{stage}]": width, f"depths[{stage}]": depth})
         self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
         convolution = partial(nn.Conv2d, kernel_size=3, padding=1)
         inputs = (3, *widths[:-1])
@@ -102,6 +101,8 @@ def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[s
 
     Raises: ValueError, before anything is changed, where a tensor is missing, left over, or of another size.
     """
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weights must be a state_dict, names with their tensors, but is {type(weights).__name__}.")
     own = network.state_dict()
     missing = [theirs for theirs in names.values() if theirs not in weights]
     left_over = [name for name in weights if name not in names.values() and not name.startswith(unused)]
@@ -111,6 +112,7 @@ def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[s
             "take `vgg16_bn` for a network with batch norm and `vgg16` for one without."
         )
     for ours, theirs in names.items():
+        require_tensor(weights[theirs], theirs)
         shape = own[ours].shape
         if weights[theirs].shape not in (shape, (*shape[:1], shape[1:].numel())):
             raise ValueError(

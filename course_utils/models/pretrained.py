@@ -1,5 +1,7 @@
 """Pretrained weights: fetched where the network allows, and a warning where it does not."""
 
+import hashlib
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
@@ -51,8 +53,20 @@ def _cache() -> Path:
     return Path(get_dir(), "checkpoints")
 
 
+def _require_checksum(file: Path) -> None:
+    """PyTorch compares the digits in a file's name with what it downloads, but not with what it finds in its cache."""
+    digits = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    with file.open("rb") as content:
+        found = hashlib.file_digest(content, "sha256").hexdigest()
+    if digits and not found.startswith(digits[1]):
+        raise OSError(f"{file} is damaged or another file; delete it")
+
+
 def _fetch(url: str) -> dict[str, Tensor]:
-    if not (_cache() / Path(urlsplit(url).path).name).exists():
+    file = _cache() / Path(urlsplit(url).path).name
+    if file.exists():
+        _require_checksum(file)
+    else:
         # PyTorch's download waits for ever on a network that swallows what it is sent.
         with urlopen(Request(url, method="HEAD"), timeout=TIMEOUT):
             pass

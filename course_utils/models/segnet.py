@@ -1,9 +1,11 @@
-"""SegNet: a decoder that unpools with the encoder's indices, and two others to compare with."""
+"""SegNet: a decoder that unpools with the encoder's indices, and four others to compare with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d
 
 from course_utils.models.layers import TransposedUpsampling, resize
 from course_utils.models.mirrored import (
@@ -17,6 +19,7 @@ from course_utils.models.mirrored import (
 )
 from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.checks import require_integers
+from course_utils.ops.convmatrix import bilinear_kernel
 
 
 class SegNet(nn.Module):
@@ -28,8 +31,10 @@ class SegNet(nn.Module):
 
     `upsample` says what the decoder does before its convolutions, all else being the same:
     - "indices": unpooling with the indices of the pooling, SegNet's own;
+    - "bed_of_nails": every value to the top left of its window and zeros elsewhere, as sparse, but not placed by the encoder;
     - "bilinear": interpolation, nothing to learn and nothing handed over by the encoder;
-    - "transposed": a transposed convolution, one learned kernel for each channel, which begins as bilinear interpolation.
+    - "transposed": a transposed convolution, one learned kernel for each channel, which begins as bilinear interpolation;
+    - "full_transposed": the same with a kernel for each pair of channels.
 
     Differs from the paper: with an odd height the last row of a map is not pooled (as in torchvision's VGG), and is 0 after
     unpooling; Caffe's pooling would have one window more.
@@ -48,13 +53,12 @@ class SegNet(nn.Module):
     ) -> None:
         super().__init__()
         require_integers(1, num_classes=num_classes)
-        if upsample not in ("indices", "bilinear", "transposed"):
-            raise ValueError(f"upsample must be 'indices', 'bilinear' or 'transposed', but is {upsample!r}.")
+        if upsample not in tuple(UPSAMPLERS):
+            raise ValueError(f"upsample must be one of {', '.join(UPSAMPLERS)}, but is {upsample!r}.")
         self.encoder = PoolingEncoder(widths, depths, batch_norm=True)
-        makers = {"indices": lambda _width: Unpool(), "bilinear": lambda _width: Bilinear(), "transposed": Transposed}
         convolution = partial(nn.Conv2d, kernel_size=3, padding=1)
         stages = list(zip(widths, depths, (None, *widths[:-1]), strict=True))
-        self.upsamplers = nn.ModuleList(makers[upsample](width) for width, _, _ in reversed(stages))
+        self.upsamplers = nn.ModuleList(UPSAMPLERS[upsample](width) for width, _, _ in reversed(stages))
         self.decoder = nn.ModuleList(
             # The stage at the images' own size has one convolution less: its last one is the classifier.
             convolutions([width] * depth + ([finer] if finer else []), convolution, batch_norm=True)
@@ -63,7 +67,13 @@ class SegNet(nn.Module):
         self.classifier = with_he_weights(convolution(widths[0], num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        maps, poolings = self.encoder(images)
+        return self.decode(*self.encoder(images))
+
+    def decode(self, maps: Tensor, poolings: Sequence[Pooling]) -> Tensor:
+        """Logits from the encoder's last maps and its poolings, finest first; poolings of other content can be tried as well.
+
+        Shapes: maps (B, widths[-1], h, w) → logits (B, num_classes, H, W), where (H, W) is the size of the first pooling.
+        """
         for upsample, stage, pooling in zip(self.upsamplers, self.decoder, reversed(poolings), strict=True):
             maps = stage(upsample(maps, pooling))
         return self.classifier(maps)
@@ -90,6 +100,19 @@ class SegNet(nn.Module):
         load_vgg(self.encoder, weights, vgg_keys(self.encoder.stages), unused="classifier.")
 
 
+class BedOfNails(nn.Module):
+    """Every value to the top left of its window; zeros elsewhere.
+
+    Differs from `course_utils.ops.resample.bed_of_nails`: with an odd size there is a last row or column of zeros.
+    """
+
+    def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        height, width = maps.shape[-2:]
+        nails = maps.new_zeros(*maps.shape[:2], *pooling.size)
+        nails[..., : 2 * height : 2, : 2 * width : 2] = maps
+        return nails
+
+
 class Bilinear(nn.Module):
     """Interpolation to the size before the pooling."""
 
@@ -98,7 +121,7 @@ class Bilinear(nn.Module):
 
 
 class Transposed(nn.Module):
-    """A learned upsampling by 2, which begins as bilinear interpolation."""
+    """A learned upsampling by 2, one kernel for each channel, which begins as bilinear interpolation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -106,3 +129,25 @@ class Transposed(nn.Module):
 
     def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
         return self.upsampling(maps, pooling.size)
+
+
+class FullTransposed(nn.Module):
+    """A learned upsampling by 2, one kernel for each pair of channels, which begins as bilinear interpolation of each."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.eye(width)[:, :, None, None] * bilinear_kernel(2))
+
+    def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        odd = [after - 2 * before for after, before in zip(pooling.size, maps.shape[-2:], strict=True)]
+        return conv_transpose2d(maps, self.kernel, stride=2, padding=1, output_padding=odd)
+
+
+UPSAMPLERS: dict[str, Callable[[int], nn.Module]] = {
+    "indices": lambda _width: Unpool(),
+    "bed_of_nails": lambda _width: BedOfNails(),
+    "bilinear": lambda _width: Bilinear(),
+    "transposed": Transposed,
+    "full_transposed": FullTransposed,
+}
+"""The ways up by their names; each is built from the channels of a stage, and takes maps and the stage's `Pooling`."""

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
-from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, initialise
+from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, initialise, positive_integers
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
+from course_utils.ops.checks import require_integers
 
 VGG16_DEPTHS = (2, 2, 3, 3, 3)  # convolutions of each stage
 VGG16_WIDTHS = (64, 128, 256, 512, 512)
@@ -19,7 +20,12 @@ def vgg_stages(
     """The 13 convolutions of VGG-16 with their ReLUs, in five stages between which the network pools.
 
     Source: Simonyan and Zisserman 2015, table 1, column D, arXiv:1409.1556.
+
+    Raises: ValueError for widths that are not five positive integers.
     """
+    widths = positive_integers(widths, "widths")
+    if len(widths) != len(VGG16_DEPTHS):
+        raise ValueError(f"VGG-16 has five stages, and widths one number for each, but widths are {widths}.")
     stages, in_channels = nn.ModuleList(), 3
     for length, width, dilation in zip(VGG16_DEPTHS, widths, dilations, strict=True):
         layers: list[nn.Module] = []
@@ -36,6 +42,7 @@ class VGG16(nn.Module):
 
     def __init__(self, *, output_stride: int) -> None:
         super().__init__()
+        require_integers(1, output_stride=output_stride)
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride must be 8, 16 or 32, but is {output_stride!r}.")
         self.channels = (*VGG16_WIDTHS, VGG16_WIDTHS[-1])

@@ -1,6 +1,7 @@
-"""What functions ask of their tensors before they compute."""
+"""What functions ask of their tensors and numbers before they compute."""
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -30,6 +31,18 @@ def require_integers(minimum: int, **values: int) -> None:
             raise ValueError(f"{name} must be an integer of {minimum} or more, but is {value!r}{remedy}.")
 
 
+def require_range(minimum: float, maximum: float, **values: float) -> None:
+    """Refuse what is no finite number from minimum to maximum; a maximum of inf is no bound.
+
+    Raises: ValueError that names the argument.
+    """
+    for name, value in values.items():
+        if not is_number(value) or not minimum <= value <= maximum:
+            remedy = "; convert it with `float`" if isinstance(value, Tensor) and value.ndim == 0 else ""
+            remedy = "; give a finite one" if isinstance(value, Real) and value == math.inf else remedy
+            raise ValueError(f"{name} must be a number from {minimum} to {maximum}, but is {value!r}{remedy}.")
+
+
 def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> tuple[int, int]:
     """One integer for both axes, or one for each: (vertical, horizontal).
 
@@ -47,3 +60,8 @@ def is_integer(value: object) -> bool:
     """Whether this is an integer of Python or NumPy; a bool is none."""
     # A SymInt stands for a size that is not known yet when a network is exported.
     return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether this is a finite real number of Python or NumPy; a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and -math.inf < value < math.inf

@@ -7,6 +7,7 @@ torchrun --nproc-per-node=N -m course_utils.training …
 import argparse
 import json
 import math
+import os
 import platform
 import sys
 from functools import partial
@@ -108,7 +109,7 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
     given = json.loads(json.dumps({name: value for name, value in vars(options).items() if name not in free}))
     file = checkpoint.with_name("arguments.json")
     if checkpoint.exists() and file.exists():
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = _read_arguments(file)
         changed = [
             f"--{name.replace('_', '-')} was {before.get(name)}, is {value}"
             for name, value in given.items()
@@ -117,9 +118,21 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
         if changed:
             raise ValueError(
                 f"{checkpoint.parent} holds a run with other arguments ({'; '.join(changed)}); give another --output, or "
-                "delete that folder."
+                f"delete {checkpoint}."
             )
-    file.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, file)
+
+
+def _read_arguments(file: Path) -> dict:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{file} is damaged ({error}), so that nothing says how the run beside it was made; give another --output, or "
+            f"delete {file} if the arguments are the same as then."
+        ) from error
 
 
 def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: History) -> None:

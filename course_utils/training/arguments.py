@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     what.add_argument("--samples", type=_whole, help="train on the first so many only")
     what.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
     how = parser.add_argument_group("training")
-    how.add_argument("--seed", type=_from_0, default=0)
+    how.add_argument("--seed", type=_seed, default=0)
     how.add_argument("--batch-size", type=_whole, default=4, help="of all processes together")
     how.add_argument("--learning-rate", type=_above_0, default=1.5e-3, help="the schedule's largest")
     how.add_argument("--optimiser", choices=OPTIMISERS, default="adamw")
@@ -62,8 +62,8 @@ def _whole(text: str) -> int:
     return _number(text, int, lambda value: value >= 1, "a whole number of 1 or more")
 
 
-def _from_0(text: str) -> int:
-    return _number(text, int, lambda value: value >= 0, "a whole number of 0 or more")
+def _seed(text: str) -> int:
+    return _number(text, int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more, below 2^63")
 
 
 def _above_0(text: str) -> float:

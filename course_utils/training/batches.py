@@ -1,6 +1,7 @@
 """What a training step sees: which samples, and how they are augmented, decided by the seed and the step's number alone."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,12 +37,15 @@ def draw_indices(length: int, *, batch_size: int, seed: int, step: int) -> list[
     """
     start = step * batch_size
     passes = range(start // length, (start + batch_size - 1) // length + 1)
-    order = [
-        torch.randperm(length, generator=torch.Generator().manual_seed(derived_seed(seed, ORDER, number)))
-        for number in passes
-    ]
+    order = torch.cat([_shuffled(length, seed, number) for number in passes])
     start -= passes[0] * length
-    return torch.cat(order)[start : start + batch_size].tolist()
+    return order[start : start + batch_size].tolist()
+
+
+@lru_cache(maxsize=2)
+def _shuffled(length: int, seed: int, number: int) -> Tensor:
+    """The order of a pass; kept, since many steps in a row are of one pass."""
+    return torch.randperm(length, generator=torch.Generator().manual_seed(derived_seed(seed, ORDER, number)))
 
 
 def draw_batch(
@@ -59,19 +63,42 @@ def draw_batch(
     Each sample has a generator of its own, seeded by (`seed`, `step`, its place in the batch). `part` = (r, n): only the r-th
     of n equal parts of the batch, the same samples with the same augmentation as in the whole.
 
-    Raises: ValueError where the samples differ in size.
+    Raises: ValueError where the samples differ in size, and for what is no sample.
     """
     rank, size = part
     places = range(rank * batch_size // size, (rank + 1) * batch_size // size)
     indices = draw_indices(len(data), batch_size=batch_size, seed=seed, step=step)
     samples = []
     for place in places:
-        sample = data[indices[place]]
+        sample = require_sample(data[indices[place]], "The data set")
         if transform is not None:
             key = derived_seed(seed, AUGMENTATION, step, place)
-            sample = transform(sample, torch.Generator().manual_seed(key))
+            sample = require_sample(transform(sample, torch.Generator().manual_seed(key)), "transform")
         samples.append(sample)
     return stack(samples, names_of(data, [indices[place] for place in places]), device=device)
+
+
+def require_sample(sample: object, giver: str) -> Sample:
+    """What a data set or a transform gave, if it is a sample.
+
+    Raises: ValueError that names the giver.
+    """
+    if not isinstance(sample, Sample):
+        raise ValueError(f"{giver} must give a Sample(image, labels, instances), but gave {type(sample).__name__}.")
+    return sample
+
+
+def require_data_set(data: object, *attributes: str) -> None:
+    """Refuse what is no map-style data set with these attributes.
+
+    Raises: ValueError that names what is missing.
+    """
+    missing = [name for name in ("__len__", "__getitem__", *attributes) if not hasattr(data, name)]
+    if missing:
+        raise ValueError(
+            f"A data set of the course is needed, but this {type(data).__name__} has no {', '.join(missing)}; give it that, as "
+            "the data sets of `course_utils.datasets` have it."
+        )
 
 
 def stack(samples: Sequence[Sample], names: Sequence[str], *, device: torch.device | None = None) -> Batch:

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,43 +29,66 @@ def save_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, history:
             # A momentum that does not exist yet is None.
             if value is not None:
                 tensors[f"{OPTIMISER}{number}.{name}"] = torch.as_tensor(value)
-    rest = {"settings": settings, "history": asdict(history)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     # Copies, since safetensors takes no tensors that share their memory, as tied weights do.
     copies = {name: _plain(value) for name, value in tensors.items()}
-    save_file(copies, partial, metadata={"state": json.dumps(rest)})
+    save_file(copies, partial, metadata=_metadata(settings, history))
     with open(partial, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
+def require_writable(path: Path) -> None:
+    """Make the folder of a checkpoint, and try it before a step is spent.
+
+    Raises: ValueError where nothing can be written there.
+    """
+    if path.is_dir():
+        raise ValueError(f"checkpoint must be a file, but {path} is a folder; give a path in it.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"checkpoint cannot be written to {path} ({error}); give another path.") from error
+
+
 def load_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, settings: Settings) -> History:
     """Put a network and its optimiser into the state that a file holds; gives the history up to there.
 
-    Raises: ValueError where the file is no checkpoint, or one of other settings or of another network.
+    Raises: ValueError, with nothing changed, where the file is no checkpoint or is one without a run (`save_network`), where it
+    is one of other settings or of another network, and where the optimiser's state is not whole.
     """
-    tensors, rest = _read(path)
+    tensors, before, history = _read(path)
+    if not history.steps:
+        raise ValueError(
+            f"{path} holds weights only, and no run to go on with; give another path for the run. Weights to begin with are "
+            "given to the network by `load_network`."
+        )
     differing = [
-        f"{name} {rest['settings'].get(name)!r} there, {value!r} here"
+        f"{name} {before.get(name)!r} there, {value!r} here"
         for name, value in settings.items()
-        if rest["settings"].get(name) != value
+        if before.get(name) != value
     ]
     if differing:
         raise ValueError(
             f"{path} is of a run with other settings ({'; '.join(differing)}), which would not go on as it began; take these "
-            "again, another path, or delete the file."
+            f"again, give another path, or delete {path}."
         )
-    _load_network(path, model, tensors)
-    parameters = _parameters(optimiser)
-    for key, value in tensors.items():
-        if key.startswith(OPTIMISER):
-            number, name = key.removeprefix(OPTIMISER).split(".", 1)
-            parameter = parameters[int(number)]
+    weights = _network_weights(path, tensors, model)
+    cast = [name for name, value in model.state_dict().items() if weights[name].dtype != value.dtype]
+    states = _optimiser_states(tensors, _parameters(optimiser), settings)
+    if cast or states is None:
+        what = f"{cast[0]} as {weights[cast[0]].dtype}" if cast else "an optimiser's state that is not whole"
+        raise ValueError(f"{path} holds {what}, with which this run cannot go on; give another path, or delete {path}.")
+    model.load_state_dict(weights)
+    for parameter, state in zip(_parameters(optimiser), states, strict=True):
+        for name, value in state.items():
             # In the memory format of the parameter, so that the very same instructions go on; the count of steps is no map.
             kept = value if name == "step" else torch.empty_like(parameter).copy_(value)
             optimiser.state[parameter][name] = kept
-    return History(**rest["history"])
+    return history
 
 
 def save_network(checkpoint: Path | str, path: Path | str) -> None:
@@ -72,18 +96,18 @@ def save_network(checkpoint: Path | str, path: Path | str) -> None:
 
     Raises: ValueError where the file is no checkpoint.
     """
-    tensors, rest = _read(Path(checkpoint))
+    tensors, settings, _ = _read(Path(checkpoint))
     weights = {name: value for name, value in tensors.items() if name.startswith(NETWORK)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path, metadata={"state": json.dumps(rest | {"history": asdict(History())})})
+    save_file(weights, path, metadata=_metadata(settings, History()))
 
 
 def load_network(path: Path | str, model: nn.Module) -> None:
-    """Give a network the weights of a checkpoint, or of a file of `save_network`.
+    """Give a network the weights of a checkpoint, or of a file of `save_network`, in the network's own types.
 
     Raises: ValueError where the file is no checkpoint, or one of another network.
     """
-    _load_network(Path(path), model, _read(Path(path))[0])
+    model.load_state_dict(_network_weights(Path(path), _read(Path(path))[0], model))
 
 
 def read_settings(path: Path | str) -> Settings:
@@ -91,30 +115,73 @@ def read_settings(path: Path | str) -> Settings:
 
     Raises: ValueError where the file is no checkpoint.
     """
-    return _read(Path(path))[1]["settings"]
+    return _read(Path(path))[1]
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
+def _read(path: Path) -> tuple[dict[str, Tensor], Settings, History]:
+    """Tensors, settings and history of a file.
+
+    Raises: ValueError for whatever else there is at this path.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["state"])
-    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is no checkpoint of `fit` ({error}); delete it or give another path.") from error
+            tensors, state = {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["state"])
+        settings, history = dict(state["settings"]), History(**state["history"])
+        steps = [row["step"] for row in history.steps]
+        evaluated = [row["step"] for row in history.evaluations]
+        if steps != list(range(1, len(steps) + 1)) or not set(evaluated) <= set(steps):
+            raise ValueError("its history is not one of a run")
+        if len(steps) > settings["steps"]:
+            raise ValueError(f"its history has {len(steps)} steps of {settings['steps']}")
+        history.cpu_seconds = float(history.cpu_seconds)
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no checkpoint of `fit` ({error}); give another path, or delete {path}.") from error
+    return tensors, settings, history
 
 
-def _load_network(path: Path, model: nn.Module, tensors: dict[str, Tensor]) -> None:
+def _metadata(settings: Settings, history: History) -> dict[str, str]:
+    return {"state": json.dumps({"settings": settings, "history": asdict(history)})}
+
+
+def _network_weights(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The weights among the tensors of a file, by their names in the network.
+
+    Raises: ValueError where they are not those of this network: load_state_dict would load what fits and only then complain.
+    """
     weights = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
     there, here = (
         {name: tuple(value.shape) for name, value in state.items()} for state in (weights, model.state_dict())
     )
     if there != here:
-        # Asked before, since load_state_dict would load what fits and only then complain about the rest.
         name, shape = next(iter(sorted(set(there.items()) ^ set(here.items()))))
         raise ValueError(
             f"{path} holds the weights of another network than this {type(model).__name__}; they differ in {name}, {shape}, "
             "among others. Build the network that was trained, or give another path."
         )
-    model.load_state_dict(weights)
+    return weights
+
+
+def _optimiser_states(
+    tensors: dict[str, Tensor], parameters: list[nn.Parameter], settings: Settings
+) -> list[dict[str, Tensor]] | None:
+    """What the optimiser keeps of each parameter, by name; None where anything is missing, odd or too much.
+
+    A parameter without a gradient so far has nothing, and so has each where the optimiser keeps nothing.
+    """
+    kept = {"adamw": ("step", "exp_avg", "exp_avg_sq"), "sgd": ("momentum_buffer",) if settings["momentum"] else ()}
+    names = kept[settings["optimiser"]]
+    found = {key.removeprefix(OPTIMISER): value for key, value in tensors.items() if key.startswith(OPTIMISER)}
+    states = []
+    for number, parameter in enumerate(parameters):
+        state = {name: found.pop(f"{number}.{name}") for name in names if f"{number}.{name}" in found}
+        alike = all(
+            value.shape == () if name == "step" else (value.shape, value.dtype) == (parameter.shape, parameter.dtype)
+            for name, value in state.items()
+        )
+        if len(state) not in (0, len(names)) or not alike:
+            return None
+        states.append(state)
+    return None if found or (names and not any(states)) else states
 
 
 def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:

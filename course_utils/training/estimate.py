@@ -1,11 +1,14 @@
 """How many steps fit into a number of seconds."""
 
+import math
 from collections.abc import Callable
 
 from torch import nn
 
+from course_utils.ops.checks import require_range
 from course_utils.training.distributed import from_rank_0
 from course_utils.training.history import History
+from course_utils.training.modes import modes_kept
 
 WARM_UP, MEASURED = 2, 20
 
@@ -17,13 +20,17 @@ def steps_in(seconds: float, model: nn.Module, run: Callable[[int], History]) ->
     once and evaluation are not, so read the data before. A busy machine changes CPU seconds little, but it does: count the steps
     of a study instead.
 
-    Raises: ValueError where the seconds are too few for the estimate.
+    Raises: ValueError where the seconds are no number, or too few for the estimate.
     """
+    require_range(0, math.inf, seconds=seconds)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    spent = run(WARM_UP).cpu_seconds
-    measured = run(MEASURED).cpu_seconds
-    model.load_state_dict(before)
-    model.zero_grad()
+    try:
+        with modes_kept(model):
+            spent = run(WARM_UP).cpu_seconds
+            measured = run(MEASURED).cpu_seconds
+    finally:
+        model.load_state_dict(before)
+        model.zero_grad()
     # The steps have to be the same in all processes.
     spent, each = from_rank_0(spent + measured), from_rank_0(measured / MEASURED)
     if seconds < 2 * spent:

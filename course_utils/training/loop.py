@@ -10,15 +10,15 @@ from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import Sample
 from course_utils.datasets.transforms import Transform
-from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch
-from course_utils.training.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch, require_data_set
+from course_utils.training.checkpoints import load_checkpoint, require_writable, save_checkpoint
 from course_utils.training.distributed import parallel, rank_and_size, share_buffers
 from course_utils.training.history import History
 from course_utils.training.objectives import Evaluate, Objective
 from course_utils.training.progress import progress_bar, show_values
-from course_utils.training.recording import Recorder
+from course_utils.training.recording import Recorder, plain_scores, require_finite, require_losses
 from course_utils.training.schedules import SCHEDULES
-from course_utils.training.settings import Settings, check_intervals, check_settings, due
+from course_utils.training.settings import Settings, check_functions, check_intervals, checked_settings, due
 
 
 def fit(
@@ -53,31 +53,38 @@ def fit(
     autocast. The progress bar is only seen where somebody can watch it, see `course_utils.training.progress`.
 
     The batch of a step, its augmentation and the network's own random numbers (dropout) depend on the seed and the step's
-    number alone. With `checkpoint`, the state is written there at the end and every `checkpoint_every` steps, and a run
-    whose file exists goes on from it: on a CPU, the result is that of a run without a break, to the last bit.
+    number alone, even where the data set or the transform draws from PyTorch's common generator. Images come in the type of
+    the network's first parameter. With `checkpoint`, the state is written there at the end and every `checkpoint_every` steps,
+    and a run whose file exists goes on from it: on a CPU, the result is that of a run without a break, to the last bit.
     Under torchrun the processes share the work, see `course_utils.training.distributed`.
 
     Raises: ValueError for arguments that cannot be, and a checkpoint of another run; FloatingPointError where the sum of the
-    losses is no finite number, before the network is changed by it (on a GPU, which is not asked at every step, within 10).
+    losses is no finite number, before the network's weights are changed by it (on a GPU, which is not asked at every step,
+    within 10), and where a weight is none, before the network is scored, kept or given back.
     """
+    require_data_set(train)
+    check_functions(objective=objective, evaluate=evaluate, transform=transform)
     settings = {
         "steps": steps, "seed": seed, "batch_size": batch_size, "samples": len(train), "learning_rate": learning_rate,
         "optimiser": optimiser, "schedule": schedule, "weight_decay": weight_decay, "momentum": momentum,
         "clip_norm": clip_norm, "bfloat16": bfloat16, "channels_last": channels_last,
         "trained_parameters": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
     }  # fmt: skip
-    check_settings(settings)
+    settings = checked_settings(settings)
+    steps, seed, batch_size = settings["steps"], settings["seed"], settings["batch_size"]
     check_intervals(evaluate_every, checkpoint, checkpoint_every)
     path = None if checkpoint is None else Path(checkpoint)
     part = rank, _ = rank_and_size()
-    device = next(model.parameters()).device
+    device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     images_in = torch.channels_last if channels_last else torch.contiguous_format
     model.to(memory_format=images_in)
     updates = _optimiser(model, settings)
-    history = load_checkpoint(path, model, updates, settings) if path and path.exists() else History()
+    history = load_checkpoint(path, model, updates, settings) if path and path.is_file() else History()
     recorder = Recorder(history, train, steps=steps, batch_size=batch_size, seed=seed, device=device)
     losses_of = parallel(_Losses(model, objective))
     first = len(history.steps)
+    if path is not None and first < steps:
+        require_writable(path)
     model.train(first < steps)
     # The caller's random numbers go on afterwards as if there had been no training.
     with (
@@ -86,14 +93,14 @@ def fit(
     ):
         for step in range(first, steps):
             start = time.process_time()
+            _seed(device, derived_seed(seed, NETWORK, step, rank))
             batch = draw_batch(
                 train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=part, device=device
             )
-            batch = batch._replace(images=batch.images.contiguous(memory_format=images_in))
-            _seed(device, derived_seed(seed, NETWORK, step, rank))
+            batch = batch._replace(images=batch.images.to(dtype).contiguous(memory_format=images_in))
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 losses = losses_of(batch)
-            rate = learning_rate * SCHEDULES[schedule](step, steps)
+            rate = settings["learning_rate"] * SCHEDULES[schedule](step, steps)
             recorder.add(rate, losses)
             updates.zero_grad()
             sum(losses.values()).backward()
@@ -105,19 +112,20 @@ def fit(
             history.cpu_seconds += time.process_time() - start
 
             done = step + 1
-            if evaluate is not None and due(done, steps, evaluate_every):
+            scored = evaluate is not None and due(done, steps, evaluate_every)
+            kept = path is not None and due(done, steps, checkpoint_every)
+            if scored or kept or done == steps:
                 recorder.flush()
+                require_finite(model, step=done, steps=steps)
+            if scored:
                 share_buffers(model)
                 model.eval()
-                history.evaluations.append({"step": done, **evaluate(model)})
+                history.evaluations.append({"step": done, **plain_scores(evaluate(model))})
                 model.train()
-            if path is not None and due(done, steps, checkpoint_every):
-                recorder.flush()
-                if rank == 0:
-                    save_checkpoint(path, model, updates, history, settings)
+            if kept and rank == 0:
+                save_checkpoint(path, model, updates, history, settings)
             show_values(bar, recorder.latest | history.scores)
             bar.update()
-        recorder.flush()
     model.eval()
     return history
 
@@ -130,16 +138,7 @@ class _Losses(nn.Module):
         self.model, self.objective = model, objective
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        losses = self.objective(self.model, batch)
-        if not isinstance(losses, dict) or not losses or any(value.shape != () for value in losses.values()):
-            found = (
-                {k: tuple(v.shape) for k, v in losses.items()} if isinstance(losses, dict) else type(losses).__name__
-            )
-            raise ValueError(
-                "objective must give a dict of losses by name, one or more, each a tensor of shape (), but gave "
-                f"{found}; take the mean over pixels and samples."
-            )
-        return losses
+        return require_losses(self.objective(self.model, batch))
 
 
 def _seed(device: torch.device, seed: int) -> None:

@@ -6,6 +6,9 @@ from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import Sample
 from course_utils.ops.checks import require_integers
+from course_utils.training.batches import require_data_set, require_sample
+
+DESCRIPTION = ("classes", "num_classes", "things", "colours", "names")
 
 
 class InMemory(Dataset[Sample]):
@@ -16,7 +19,8 @@ class InMemory(Dataset[Sample]):
     comes after is read every time. `device`: where they are kept and given out (None: where they come from); a GPU with room
     for them saves the transfer.
 
-    Raises: ValueError for fewer than 1 samples.
+    Raises: ValueError for what is no data set, and fewer than 1 samples; for a sample, when it is read, whose image is not
+    floating in [0, 1] or whose labels are not in 0 … 255.
     """
 
     def __init__(
@@ -27,8 +31,10 @@ class InMemory(Dataset[Sample]):
         device: torch.device | None = None,
         limit: int = 2 * 2**30,
     ) -> None:
+        require_data_set(data, *DESCRIPTION)
         if samples is not None:
             require_integers(1, samples=samples)
+        require_integers(0, limit=limit)
         self.length = len(data) if samples is None else min(samples, len(data))
         self.data, self.device, self.room = data, device, limit
         self.classes, self.num_classes, self.things = data.classes, data.num_classes, data.things
@@ -45,7 +51,8 @@ class InMemory(Dataset[Sample]):
             )
         kept = self._kept.get(index)
         if kept is None:
-            kept = tuple(layer.to(self.device) for layer in _packed(self.data[index]))
+            packed = _packed(require_sample(self.data[index], "The data set"), f"sample {index}")
+            kept = tuple(layer.to(self.device) for layer in packed)
             self.room -= sum(layer.nbytes for layer in kept)
             if self.room >= 0:
                 self._kept[index] = kept
@@ -59,11 +66,30 @@ class InMemory(Dataset[Sample]):
         return self
 
 
-def _packed(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    instances = sample.instances.to(torch.int16)
-    exact = torch.equal(instances.long(), sample.instances)
-    return (
-        sample.image.mul(255).round().to(torch.uint8),
-        sample.labels.to(torch.uint8),
-        instances if exact else sample.instances.to(torch.int32),
-    )
+def _packed(sample: Sample, name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """A sample in as few bits as hold it.
+
+    Raises: ValueError that names it, where 8 bits do not hold its image and its labels.
+    """
+    image, labels, instances = sample
+    if not image.is_floating_point():
+        raise ValueError(f"The image of {name} must be floating in [0, 1], but is {image.dtype}; divide it by 255.")
+    small_image, small_labels = _as_type(image.mul(255).round(), torch.uint8), _as_type(labels, torch.uint8)
+    if small_image is None:
+        raise ValueError(
+            f"The image of {name} must lie in [0, 1], but goes from {float(image.min()):g} to {float(image.max()):g}; keep it as "
+            "it was before any normalisation."
+        )
+    if small_labels is None:
+        raise ValueError(
+            f"The labels of {name} must be whole numbers in 0 … 255, but go from {labels.min()} to {labels.max()}; map them to "
+            "classes, and to 255 for void."
+        )
+    kinds = (_as_type(instances, kind) for kind in (torch.int16, torch.int32))
+    return small_image, small_labels, next((small for small in kinds if small is not None), instances)
+
+
+def _as_type(values: Tensor, kind: torch.dtype) -> Tensor | None:
+    """The same values in another type; None where that does not hold them."""
+    cast = values.to(kind)
+    return cast if torch.equal(cast.to(values.dtype), values) else None

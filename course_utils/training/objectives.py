@@ -12,10 +12,12 @@ from course_utils.datasets.samples import VOID, Sample
 from course_utils.losses.combination import Loss
 from course_utils.losses.weights import Method, class_weights, count_pixels
 from course_utils.metrics.boundary import boundary_matrix
-from course_utils.metrics.semantic import SemanticScores, confusion_matrix, scores
-from course_utils.training.batches import Batch
+from course_utils.metrics.semantic import SemanticScores, as_labels, confusion_matrix, scores
+from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.training.batches import Batch, require_data_set, require_sample
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
 from course_utils.training.memory import InMemory
+from course_utils.training.modes import modes_kept
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
@@ -26,7 +28,14 @@ def label_loss(loss: Loss, *, class_weights: Tensor | None = None) -> Objective:
 
     `class_weights` (K,): those that the loss divides by, if it does; they only count where several processes train together
     (`distributed.share_of_pixels`), which equals one process for losses that are a mean over pixels.
+
+    Raises: ValueError for a loss that is no function, and for weights that are no tensor.
     """
+    if isinstance(loss, type) or not callable(loss):
+        remedy = f"; make one with `{loss.__name__}()`" if isinstance(loss, type) else ""
+        raise ValueError(f"loss must be a function of logits and labels, but is {loss!r}{remedy}.")
+    if class_weights is not None:
+        require_tensor(class_weights, "class_weights")
 
     def objective(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         value = loss(model(batch.images), batch.labels)
@@ -36,8 +45,12 @@ def label_loss(loss: Loss, *, class_weights: Tensor | None = None) -> Objective:
 
 
 def weights_of_classes(data: Dataset[Sample], *, method: Method = "square_root") -> Tensor:
-    """Class weights for a loss, from the pixels of a data set, see `losses.weights.class_weights`: (K,) float32."""
-    label_maps = (data[index].labels for index in range(len(data)))
+    """Class weights for a loss, from the pixels of a data set, see `losses.weights.class_weights`: (K,) float32.
+
+    Raises: ValueError as that does, and for what is no data set of labels.
+    """
+    require_data_set(data, "num_classes")
+    label_maps = (require_sample(data[index], "The data set").labels for index in range(len(data)))
     pixels, image_pixels = count_pixels(label_maps, data.num_classes)
     return class_weights(pixels, method=method, image_counts=image_pixels)
 
@@ -49,7 +62,10 @@ def score_labels(
 
     With `boundary` there is the mean "boundary_iou" as well, with `per_class` "iou car" and so on for each class; NaN for a
     class that is neither there nor predicted. The images are read once and kept (`InMemory`).
+
+    Raises: ValueError for what is no data set, and a batch size below 1; when it scores, as `predict_matrices`.
     """
+    require_integers(1, batch_size=batch_size)
     data = data if isinstance(data, InMemory) else InMemory(data)
 
     def evaluate(model: nn.Module) -> dict[str, float]:
@@ -70,19 +86,25 @@ def predict_matrices(
 ) -> tuple[SemanticScores, SemanticScores | None]:
     """All scores of a network on a data set, of its regions and, with `boundary`, of its boundaries (else None).
 
-    The network predicts in evaluation mode, on the device that it is on. With several processes each predicts its part of the
-    samples, and the confusion matrices are added up, which is exact.
+    The network predicts in evaluation mode, on the device that it is on, from images in the type of its first parameter; all
+    of its parts have their modes again afterwards. With several processes each predicts its part of the samples, and the
+    confusion matrices are added up, which is exact.
+
+    Raises: ValueError for what is no data set, a batch size below 1, and logits that are NaN or do not fit the labels.
     """
-    device, classes, training = next(model.parameters()).device, data.num_classes, model.training
-    model.eval()
-    region = torch.zeros(classes, classes, dtype=torch.int64, device=device)
-    edge = torch.zeros(classes + 1, classes + 1, dtype=torch.int64, device=device)
-    for images, labels in _batches(data, batch_size, device):
-        pred = model(images).argmax(1)
-        region += confusion_matrix(pred, labels, classes, VOID)
-        if boundary:
-            edge += boundary_matrix(pred, labels, classes)
-    model.train(training)
+    require_data_set(data, "num_classes")
+    require_integers(1, batch_size=batch_size)
+    parameter, classes = next(model.parameters()), data.num_classes
+    region = torch.zeros(classes, classes, dtype=torch.int64, device=parameter.device)
+    edge = torch.zeros(classes + 1, classes + 1, dtype=torch.int64, device=parameter.device)
+    with modes_kept(model):
+        model.eval()
+        for images, labels in _batches(data, batch_size):
+            logits = model(images.to(parameter))
+            pred, labels = as_labels(logits, labels.to(parameter.device), classes)
+            region += confusion_matrix(pred, labels, classes, VOID)
+            if boundary:
+                edge += boundary_matrix(pred, labels, classes)
     return scores(sum_over_ranks(region)), scores(sum_over_ranks(edge)) if boundary else None
 
 
@@ -97,21 +119,21 @@ def budget(*, laptop: int, full: int) -> int:
     return full if wanted == "full" else laptop
 
 
-def _batches(data: Dataset[Sample], batch_size: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(data: Dataset[Sample], batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Images and labels of this rank's samples, in their order; neighbours of one size together."""
     rank, size = rank_and_size()
-    samples = (data[index] for index in range(rank, len(data), size))
+    samples = (require_sample(data[index], "The data set") for index in range(rank, len(data), size))
     for _, alike in groupby(samples, lambda sample: sample.labels.shape):
         waiting: list[Sample] = []
         for sample in alike:
             waiting.append(sample)
             if len(waiting) == batch_size:
-                yield _stacked(waiting, device)
+                yield _stacked(waiting)
                 waiting = []
         if waiting:
-            yield _stacked(waiting, device)
+            yield _stacked(waiting)
 
 
-def _stacked(samples: list[Sample], device: torch.device) -> tuple[Tensor, Tensor]:
-    images, labels = (torch.stack([sample[layer] for sample in samples]).to(device) for layer in (0, 1))
+def _stacked(samples: list[Sample]) -> tuple[Tensor, Tensor]:
+    images, labels = (torch.stack([sample[layer] for sample in samples]) for layer in (0, 1))
     return images, labels

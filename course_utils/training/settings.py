@@ -1,41 +1,63 @@
 """The settings of a run: checked before it starts, and kept in its checkpoint, since they decide what it becomes."""
 
-from course_utils.ops.checks import require_integers
+import math
+import os
+
+from course_utils.ops.checks import require_integers, require_range
 from course_utils.training.distributed import rank_and_size
 from course_utils.training.schedules import SCHEDULES
 
 Settings = dict[str, str | int | float | bool | None]
 
 OPTIMISERS = ("adamw", "sgd")
+WHOLE = ("steps", "seed", "batch_size")
+REAL = ("learning_rate", "weight_decay", "momentum", "clip_norm")
 
 
-def check_settings(settings: Settings) -> None:
-    """Refuse settings with which `fit` cannot train.
+def checked_settings(settings: Settings) -> Settings:
+    """The same settings, their numbers those of Python, since a checkpoint keeps no others.
 
-    Raises: ValueError that names the argument.
+    Raises: ValueError that names the argument, for settings with which `fit` cannot train.
     """
-    for name in ("steps", "batch_size"):
-        require_integers(1, **{name: settings[name]})
+    require_integers(1, steps=settings["steps"], batch_size=settings["batch_size"])
     require_integers(0, seed=settings["seed"])
     if settings["samples"] == 0:
         raise ValueError("train has no samples; give a data set with one at least.")
     if settings["trained_parameters"] == 0:
         raise ValueError("This model has nothing to train: it has no parameter with requires_grad=True.")
-    for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
+    for name, known in (("optimiser", OPTIMISERS), ("schedule", tuple(SCHEDULES))):
         if settings[name] not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, but is {settings[name]!r}.")
+    for name in ("bfloat16", "channels_last"):
+        if not isinstance(settings[name], bool):
+            raise ValueError(f"{name} must be True or False, but is {settings[name]!r}.")
+    plain = settings | {name: int(settings[name]) for name in WHOLE}
+    for name in REAL:
+        if name != "clip_norm" or settings[name] is not None:
+            require_range(0, math.inf, **{name: settings[name]})
+            plain[name] = float(settings[name])
     for name in ("learning_rate", "clip_norm"):
-        if settings[name] is not None and not settings[name] > 0:
+        if settings[name] == 0:
             raise ValueError(f"{name} must be above 0, but is {settings[name]!r}.")
-    for name in ("weight_decay", "momentum"):
-        if not settings[name] >= 0:
-            raise ValueError(f"{name} must be 0 or more, but is {settings[name]!r}.")
+    if settings["momentum"] >= 1:
+        raise ValueError(f"momentum must be below 1, or old gradients never fade, but is {settings['momentum']!r}.")
     size = rank_and_size()[1]
     if settings["batch_size"] % size:
         raise ValueError(
             f"batch_size is that of all {size} processes together, which share it equally, but is "
             f"{settings['batch_size']}; take a multiple of {size}."
         )
+    return plain
+
+
+def check_functions(**functions: object) -> None:
+    """Refuse what cannot be called; None stands for no function.
+
+    Raises: ValueError that names the argument.
+    """
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise ValueError(f"{name} must be a function, but is {function!r}.")
 
 
 def check_intervals(evaluate_every: int | None, checkpoint: object, checkpoint_every: int | None) -> None:
@@ -46,6 +68,8 @@ def check_intervals(evaluate_every: int | None, checkpoint: object, checkpoint_e
     for name, every in (("evaluate_every", evaluate_every), ("checkpoint_every", checkpoint_every)):
         if every is not None:
             require_integers(1, **{name: every})
+    if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+        raise ValueError(f"checkpoint must be a path, but is {checkpoint!r}.")
     if checkpoint_every is not None and checkpoint is None:
         raise ValueError(
             "checkpoint_every says how often to write a checkpoint, but not where: give checkpoint, a path."

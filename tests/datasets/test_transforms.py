@@ -167,19 +167,41 @@ def test_compose_is_one_after_the_other() -> None:
 @pytest.mark.parametrize(
     ("transform", "message"),
     [
-        (partial(flip, probability=1.5), "probability must be from 0 to 1"),
+        (partial(flip, probability=1.5), "probability must be a number from 0 to 1"),
         (partial(scale_and_crop, size=(4, 0)), "size should be"),
         (partial(scale_and_crop, size=(4, 4), scales=(2, 1)), "0 < low <= high"),
         (partial(scale_and_crop, size=(4, 4), scales=(0, 1)), "0 < low <= high"),
-        (partial(colour, contrast=1.5), "contrast must be from 0 to 1.0"),
-        (partial(colour, hue=0.6), "hue must be from 0 to 0.5"),
-        (partial(elastic, spread=-1), "spread must be 0 or more"),
-        (partial(elastic, points=1), "points 2 or more"),
+        (partial(scale_and_crop, size=(4, 4), scales=(1, 1e9)), "low <= high <= 10, but is"),
+        (partial(scale_and_crop, size=(4, 4), scales=(1, 2, 3)), "scales must be .low, high., two numbers"),
+        (partial(scale_and_crop, size=(4, 4), scales=1.0), "scales must be .low, high., two numbers"),
+        (partial(scale_and_crop, size=(4, 4), scales="ab"), "scales must be .low, high., two numbers"),
+        (partial(flip, probability="x"), "probability must be a number"),
+        (partial(colour, contrast=1.5), "contrast must be a number from 0 to 1.0"),
+        (partial(colour, brightness=None), "brightness must be a number"),
+        (partial(colour, hue=0.6), "hue must be a number from 0 to 0.5"),
+        (partial(elastic, spread=-1), "spread must be a number from 0"),
+        (partial(elastic, spread=float("nan")), "spread must be a number from 0"),
+        (partial(elastic, spread=float("inf")), "give a finite one"),
+        (partial(elastic, points=1), "points must be an integer of 2 or more"),
+        (partial(elastic, points=2.5), "points must be an integer of 2 or more"),
     ],
 )
 def test_bad_arguments(transform: Transform, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         transform(sample(), seeded())
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_what_is_no_sample(name: str) -> None:
+    given = sample()
+    for odd, message in (
+        (tuple(given), "takes a Sample.*, but was given tuple"),
+        (given._replace(image=(255 * given.image).byte()), r"floating in \[0, 1\], but this is torch.uint8"),
+        (given._replace(labels=given.labels[:5]), "these have the shapes"),
+        (given._replace(image=given.image[:1]), "these have the shapes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TRANSFORMS[name](odd, seeded())
 
 
 @pytest.mark.gpu

@@ -55,7 +55,7 @@ def test_solution_and_misconceptions_differ_clearly_from_one_another(task: Exerc
     versions = {"solution": task._solution} | {known.name: known.wrong for known in task.misconceptions}
     outcomes = {name: task.outcomes(version) for name, version in versions.items()}
     for (one, first), (other, second) in combinations(outcomes.items(), 2):
-        apart = [judging.difference(a.value, b.value, tolerances=10) for a, b in zip(first, second, strict=True)]
+        apart = [judging.differ(a, b, tolerances=10) for a, b in zip(first, second, strict=True)]
         assert any(apart), f"{one} and {other} agree on every probe"
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from course_utils.exercises import lesson_06 as exercise
 from course_utils.models.fcn import FCN, fcn_vgg16
 
-SCORES = Path(__file__).parents[2] / "data" / "leaderboards" / "fcn_skips.csv"
+DATA = Path(__file__).parents[2] / "data"
+SCORES = DATA / "leaderboards" / "fcn_skips.csv"
+STUDY = DATA / "results" / "fcn_skips.csv"
 
 
 def test_parameters_are_those_of_the_published_networks() -> None:
@@ -29,6 +31,15 @@ def test_scores_in_the_texts_are_those_of_the_table() -> None:
     gain, measured = exercise.skip_gain, float(table["FCN-8s"]) - float(table["FCN-16s"])
     assert table["FCN-32s"] in gain.question and table["FCN-16s"] in gain.question
     assert table["FCN-8s"] in gain.explanation and gain.limits[0] < measured < gain.limits[1]
+    gains = [float(table[b]) - float(table[a]) for a, b in (("FCN-32s", "FCN-16s"), ("FCN-16s", "FCN-8s"))]
+    assert all(f"{value:+.1f}" in gain.explanation for value in gains)
+    with STUDY.open(newline="") as file:
+        rows = [(row["variant"], float(row["boundary_iou"])) for row in csv.DictReader(file)]
+    boundary = {
+        name: sum(value for variant, value in rows if variant == name) / 3 for name in ("FCN-32s", "FCN-16s", "FCN-8s")
+    }
+    assert f"{boundary['FCN-16s'] - boundary['FCN-32s']:+.3f}" in gain.explanation
+    assert f"{boundary['FCN-8s'] - boundary['FCN-16s']:+.3f}" in gain.explanation
     sentences = {known.name: known.sentence for known in exercise.add_or_concatenate.misconceptions}
     assert table["FCN-32s-fixed"] in sentences["fixed_upsampling"] and table["FCN-32s"] in sentences["fixed_upsampling"]
 
@@ -64,6 +75,55 @@ def test_enlarging_before_scoring_is_right() -> None:
             return F.interpolate(logits, size=size, mode="bilinear")
 
     assert exercise.FCNHead.judge(EnlargedFirst).status == "right"
+
+
+def test_other_layers_that_compute_the_same_are_right() -> None:
+    """Layers in another order than the maps, and linear layers on channels-last maps."""
+
+    class Enlarging(nn.Module):
+        def fused(self, scores: list[Tensor], size: tuple[int, int]) -> Tensor:
+            logits = scores[0]
+            for finer in scores[1:]:
+                logits = exercise.fuse._solution(logits, finer)
+            return F.interpolate(logits, size=size, mode="bilinear")
+
+    class CoarsestFirst(Enlarging):
+        def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
+            super().__init__()
+            self.scores = nn.ModuleList(nn.Conv2d(width, num_classes, 1) for width in reversed(channels))
+
+        def forward(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
+            return self.fused([score(map) for score, map in zip(self.scores, maps[::-1], strict=True)], size)
+
+    class Linear(Enlarging):
+        def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
+            super().__init__()
+            self.scores = nn.ModuleList(nn.Linear(width, num_classes) for width in channels)
+
+        def forward(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
+            scores = [score(map.movedim(1, -1)).movedim(-1, 1) for score, map in zip(self.scores, maps, strict=True)]
+            return self.fused(scores[::-1], size)
+
+    assert exercise.FCNHead.judge(CoarsestFirst).status == "right"
+    assert exercise.FCNHead.judge(Linear).status == "right"
+
+
+def test_a_step_that_stops_the_gradient_is_not_right() -> None:
+    def detached(coarse: Tensor, fine: Tensor) -> Tensor:
+        return exercise.fuse._solution(coarse.detach(), fine)
+
+    verdict = exercise.fuse.judge(detached)
+    assert verdict.status == "wrong" and "no gradient gets back to all of `coarse`" in verdict.text
+
+
+def test_a_size_of_the_wrong_axes_is_told_whichever_way_it_is_added() -> None:
+    def exchanged(coarse: Tensor, fine: Tensor) -> Tensor:
+        rows, columns = fine.shape[-2:]
+        return fine + F.interpolate(coarse, size=(columns, rows), mode="bilinear")
+
+    verdict = exercise.fuse.judge(exchanged)
+    assert (verdict.status, verdict.misconception) == ("error", "sides_exchanged")
+    assert "the other way round" in verdict.text.splitlines()[0] and "your code raised RuntimeError" in verdict.text
 
 
 def test_head_is_that_of_the_package() -> None:

@@ -84,7 +84,10 @@ def test_exception_names_the_students_line_and_binds_the_solution(exercise: Exer
     [
         (lambda values, weights: None, "`return` missing"),
         (lambda values, weights: (values * weights).sum(-1, keepdim=True), "Expected the shape (1,)"),
-        (lambda values, weights: ((values * weights).sum(-1), 1), "Expected one value, but got a tuple of 2 values"),
+        (
+            lambda values, weights: ((values * weights).sum(-1), 1),
+            "Expected one array of shape (1,), but got a tuple of 2",
+        ),
         (lambda values, weights: (values * weights).sum(-1) > 0, "Expected decimal numbers, but got truth values"),
         (lambda values, weights: values.mul_(weights).sum(-1), "changes its argument `values` in place"),
         (lambda values, weights: ((values * weights).sum(-1),), "but got a tuple of 1 value."),
@@ -250,7 +253,7 @@ def test_module_mistakes_are_told(module_exercise: Exercise) -> None:
             raise NotAttempted
 
     assert module_exercise.judge(ForgottenReLU).misconception == "ForgottenReLU"
-    assert "should have the shapes of [layer.weight (2, 3)" in module_exercise.judge(Wide).text
+    assert "should have the shapes of [weight (2, 3)" in module_exercise.judge(Wide).text
     assert module_exercise(Stub) is TinyNet
 
 
@@ -332,6 +335,10 @@ def test_a_share_where_per_cent_are_asked_for_is_asked_about(capsys) -> None:
         Prediction("guess", "How many?", [], explanation="So.", limits=limits, digits=0).predict(guess)
         return capsys.readouterr().out
 
+    task = Prediction("guess", "How many?", [], explanation="So.", limits=(0, 100), digits=0)
+    task.predict(0.25)
+    task.reveal(11.2)
+    assert "You predicted 0.25. Measured: 11." in capsys.readouterr().out
     assert "you predict 0.3 per cent. If you meant the share 0.3" in told(0.3, (0, 100))
     for plain in (told(30, (0, 100)), told(0, (0, 100)), told(1, (0, 100)), told(0.3, (0, 1))):
         assert "per cent" not in plain and "you predict" in plain

@@ -146,10 +146,25 @@ def test_distances_do_not_overflow_half_precision():
     torch.testing.assert_close(hausdorff_loss(logits, target, multilabel=True), expected, **OPERATION[torch.float32])
 
 
-@pytest.mark.parametrize("alpha", [0, -1, math.inf, math.nan])
+def test_signed_distance_refuses_what_is_no_pair_of_masks():
+    mask = torch.eye(3, 4).bool()
+    with pytest.raises(ValueError, match="mask must be a tensor, but is ndarray"):
+        signed_distance(mask.numpy())
+    for odd, valid in ((mask.long(), None), (mask, mask.long()), (mask, mask[:2]), (mask[0], None)):
+        with pytest.raises(ValueError, match=r"signed_distance needs bool masks of one shape \(…, H, W\)"):
+            signed_distance(odd, valid)
+
+
+def test_the_largest_power_stays_finite_on_a_large_image():
+    target = torch.zeros(1, 1, 1024, 1024, dtype=torch.int64)
+    target[..., 0, 0] = 1
+    assert hausdorff_loss(torch.zeros(target.shape), target, multilabel=True, alpha=8).isfinite()
+
+
+@pytest.mark.parametrize("alpha", [0, -1, 8.1, math.inf, math.nan, None, "2", True])
 def test_bad_arguments_are_refused(alpha):
     logits, target = random_problem()
-    with pytest.raises(ValueError, match="alpha must be above 0 and finite"):
+    with pytest.raises(ValueError, match="alpha must be (above 0|a number from 0 to 8)"):
         hausdorff_loss(logits, target, alpha=alpha)
     for loss in (boundary_loss, hausdorff_loss):
         with pytest.raises(ValueError, match="absent must be one of"):

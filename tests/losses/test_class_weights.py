@@ -97,6 +97,7 @@ def test_count_pixels_counts_those_of_images_too():
         (torch.ones(2, 2), {}, r"counts must be finite numbers of pixels \(K,\)"),
         (torch.tensor([1, -1]), {}, "counts must be finite numbers"),
         (torch.tensor([1, math.nan]), {}, "counts must be finite numbers"),
+        (torch.tensor([1, 2j]), {}, "counts must be finite numbers"),
         (torch.zeros(3), {}, "no pixel of any class"),
         (torch.zeros(0), {}, "no pixel of any class"),
         (torch.ones(3), {"method": "median"}, "method must be one of .* but is 'median'"),
@@ -104,7 +105,10 @@ def test_count_pixels_counts_those_of_images_too():
         (torch.ones(3), {"method": "median_frequency", "image_counts": torch.ones(2)}, "image_counts must hold"),
         (torch.ones(3), {"method": "median_frequency", "image_counts": torch.zeros(3)}, "at least as many pixels"),
         (torch.ones(3), {"method": "enet", "constant": 1.0}, "constant must be above 1"),
+        (torch.ones(3), {"method": "enet", "constant": "2"}, "constant must be a number from 1"),
+        (torch.ones(3), {"method": "enet", "constant": math.inf}, "constant must be a number from 1"),
         (torch.ones(3), {"method": "effective_number", "beta": 1.0}, "beta must be a number from 0"),
+        (torch.ones(3), {"method": "effective_number", "beta": None}, "beta must be a number from 0"),
     ],
 )
 def test_bad_counts_and_arguments_are_refused(counts, arguments, message):
@@ -117,5 +121,9 @@ def test_bad_label_maps_are_refused():
         count_pixels([torch.tensor([0, 1]), torch.tensor([0, 3])], 3)
     with pytest.raises(ValueError, match="must hold integers, but is torch.float32"):
         count_pixels([torch.zeros(2)], 3)
+    with pytest.raises(ValueError, match="must hold integers, but is torch.complex64"):
+        count_pixels([torch.zeros(2, dtype=torch.complex64)], 3)
     with pytest.raises(ValueError, match="num_classes must be an integer of 1 or more"):
         count_pixels([], 0)
+    with pytest.raises(ValueError, match="ignore_index must be the integer"):
+        count_pixels([torch.tensor([0])], 1, ignore_index="255")

@@ -117,9 +117,10 @@ def test_cross_entropy_where_torch_is_not_a_number():
     void = torch.full_like(target, 255)
     assert F.cross_entropy(logits, void, ignore_index=255).isnan()
     assert cross_entropy_loss(logits, void) == 0
-    nothing_counts = torch.zeros(5)
-    assert F.cross_entropy(logits, target, nothing_counts.double(), ignore_index=255).isnan()
-    assert cross_entropy_loss(logits, target, weight=nothing_counts) == 0
+    only_class_4_counts = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])
+    target = torch.where(target == 4, 0, target)
+    assert F.cross_entropy(logits, target, only_class_4_counts.double(), ignore_index=255).isnan()
+    assert cross_entropy_loss(logits, target, weight=only_class_4_counts) == 0
 
 
 def test_a_common_factor_of_all_weights_changes_nothing():
@@ -167,8 +168,8 @@ def test_focal_loss_equals_monai_but_for_its_mean_over_classes(weight):
     )
 
 
-@pytest.mark.parametrize("alpha", [None, 0.25])
-@pytest.mark.parametrize("gamma", [0.0, 2.0, 3.5])
+@pytest.mark.parametrize("alpha", [None, 0.25, 0.3])  # 0.3 is another number in float32
+@pytest.mark.parametrize("gamma", [0.0, 1.5, 3.5])
 def test_sigmoid_focal_loss_equals_torchvision(gamma, alpha):
     logits, target = random_problem(void=0)
     one_hot = F.one_hot(target, 5).movedim(-1, 1).double()
@@ -178,6 +179,18 @@ def test_sigmoid_focal_loss_equals_torchvision(gamma, alpha):
     assert_equal_with_gradient(
         lambda z: ours(z, one_hot.long(), multilabel=True), lambda z: theirs(z, one_hot), logits, DOUBLE
     )
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_sigmoid_focal_loss_of_a_class_that_is_ruled_out(gamma):
+    logits, target = random_problem(classes=4)
+    ruled_out = torch.full_like(logits[:, :1], -math.inf)
+    value, gradient = value_and_gradient(
+        lambda z: sigmoid_focal_loss(torch.cat([z, ruled_out], 1), target, gamma=gamma), logits
+    )
+    # A class more that costs nothing, in the mean.
+    torch.testing.assert_close(value, 4 / 5 * sigmoid_focal_loss(logits, target, gamma=gamma).detach(), **DOUBLE)
+    assert gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("alpha", [None, 0.25])
@@ -251,7 +264,15 @@ LOGITS, TARGET = torch.zeros(1, 5, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64
         (partial(focal_loss, weight=torch.ones(2)), "weight .* each of the 5 classes"),
         (partial(sigmoid_focal_loss, alpha=2), "alpha must be a number from 0 to 1, but is 2"),
         (partial(sigmoid_focal_loss, gamma=-1), "gamma must be"),
-        (partial(top_k_loss, fraction=1.5), "fraction must be above 0 and at most 1, but is 1.5"),
+        (partial(top_k_loss, fraction=1.5), "fraction must be a number from 0 to 1, but is 1.5"),
+        (
+            partial(cross_entropy_loss, weight=torch.tensor([-1.0, 1, 1, 1, 1])),
+            "weight must hold finite numbers of 0 or",
+        ),
+        (partial(cross_entropy_loss, weight=torch.tensor([math.nan, 1, 1, 1, 1])), "weight must hold finite numbers"),
+        (partial(focal_loss, weight=torch.tensor([math.inf, 1, 1, 1, 1])), "weight must hold finite numbers"),
+        (partial(focal_loss, weight=torch.tensor([1j, 1, 1, 1, 1])), "weight must hold finite numbers"),
+        (partial(cross_entropy_loss, weight=torch.zeros(5)), "weight must hold .* not only 0"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):
@@ -262,6 +283,8 @@ def test_bad_arguments_are_refused(call, message):
 def test_positive_weight_of_another_length_is_refused():
     with pytest.raises(ValueError, match=r"pos_weight .* each of the 5 classes, but its shape is \(1,\)"):
         bce_with_logits_loss(LOGITS, torch.zeros(1, 5, 2, 2, dtype=torch.int64), pos_weight=torch.ones(1))
+    with pytest.raises(ValueError, match="pos_weight must hold finite numbers of 0 or more"):
+        bce_with_logits_loss(LOGITS, torch.zeros(1, 5, 2, 2, dtype=torch.int64), pos_weight=-torch.ones(5))
 
 
 def test_integer_weights_are_taken_as_numbers():

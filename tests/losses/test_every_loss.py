@@ -2,11 +2,34 @@ import math
 
 import pytest
 import torch
-from loss_cases import ALL, MULTICLASS, MULTILABEL, random_answers, random_problem, value_and_gradient
+from loss_cases import (
+    ALL,
+    MULTICLASS,
+    MULTILABEL,
+    WITH_MULTILABEL,
+    random_answers,
+    random_problem,
+    value_and_gradient,
+)
 from tolerances import EXACT
 
-from course_utils.losses.distribution import bce_with_logits_loss, cross_entropy_loss, top_k_loss
-from course_utils.losses.region import dice_loss
+from course_utils.losses.boundary import hausdorff_loss
+from course_utils.losses.distribution import (
+    bce_with_logits_loss,
+    cross_entropy_loss,
+    focal_loss,
+    sigmoid_focal_loss,
+    top_k_loss,
+)
+from course_utils.losses.lovasz import lovasz_softmax_loss
+from course_utils.losses.region import (
+    asymmetric_similarity_loss,
+    dice_loss,
+    focal_tversky_loss,
+    generalised_dice_loss,
+    squared_dice_loss,
+    tversky_loss,
+)
 
 EVERY = pytest.mark.parametrize(("loss", "problem"), [pytest.param(*case[1:], id=case[0]) for case in ALL])
 
@@ -56,7 +79,7 @@ def test_all_void_is_zero_with_zero_gradient(loss, problem):
 def test_an_empty_batch_is_zero_with_zero_gradient(loss, problem, sizes):
     logits, target = problem(**sizes)
     value, gradient = value_and_gradient(lambda z: loss(z, target), logits)
-    assert value == 0 and gradient.shape == logits.shape
+    assert value == 0 and not value.signbit() and gradient.shape == logits.shape
 
 
 @EVERY
@@ -120,6 +143,15 @@ def test_nan_logits_are_not_swallowed(loss, problem):
     logits, target = problem(void=0)
     with torch.no_grad():
         logits[0, :, 0, 0] = math.nan
+    assert loss(logits, target).isnan()
+
+
+@pytest.mark.parametrize("loss", [pytest.param(loss, id=name) for name, loss in MULTILABEL.items()])
+def test_nan_logits_of_an_absent_class_are_not_swallowed(loss):
+    logits, target = random_answers(void=0)
+    target[:, 3] = 0
+    with torch.no_grad():
+        logits[0, 3, 0, 0] = math.nan
     assert loss(logits, target).isnan()
 
 
@@ -242,6 +274,52 @@ def test_a_mask_of_0_and_255_that_is_meant_as_labels_is_refused_without_void():
         dice_loss(LOGITS[:, :1], TARGET[:, None] + 255, multilabel=True, ignore_index=None)
 
 
+@pytest.mark.parametrize("loss", [pytest.param(loss, id=name) for name, loss in MULTICLASS.items()])
+@pytest.mark.parametrize("odd", ["255", 255.5, True, [255], torch.tensor(255)], ids=str)
+def test_void_is_marked_by_an_integer(loss, odd):
+    with pytest.raises(ValueError, match="ignore_index must be the integer that marks void, or None"):
+        loss(*random_problem(), ignore_index=odd)
+
+
+@pytest.mark.parametrize("loss", [pytest.param(loss, id=name) for name, loss in WITH_MULTILABEL.items()])
+def test_questions_are_asked_with_true_or_false(loss):
+    with pytest.raises(ValueError, match="multilabel must be True or False, but is 'no'"):
+        loss(*random_answers(), multilabel="no")
+    with pytest.raises(ValueError, match="logits have no class"):
+        loss(*random_answers(classes=0), multilabel=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "argument"), [(dice_loss, "per_image"), (lovasz_softmax_loss, "per_image"), (squared_dice_loss, "pooled")]
+)
+def test_other_questions_are_answered_with_true_or_false(loss, argument):
+    with pytest.raises(ValueError, match=f"{argument} must be True or False, but is 1"):
+        loss(LOGITS, TARGET, **{argument: 1})
+
+
+NUMBERS = [
+    (cross_entropy_loss, "label_smoothing"),
+    (focal_loss, "gamma"),
+    (sigmoid_focal_loss, "gamma"),
+    (sigmoid_focal_loss, "alpha"),
+    (top_k_loss, "fraction"),
+    (dice_loss, "smooth"),
+    (tversky_loss, "alpha"),
+    (tversky_loss, "beta"),
+    (focal_tversky_loss, "gamma"),
+    (asymmetric_similarity_loss, "beta"),
+    (generalised_dice_loss, "exponent"),
+    (hausdorff_loss, "alpha"),
+]
+
+
+@pytest.mark.parametrize(("loss", "name"), NUMBERS, ids=[f"{loss.__name__}-{name}" for loss, name in NUMBERS])
+@pytest.mark.parametrize("odd", ["0.5", True, 0.5j, math.nan, math.inf, torch.tensor([0.5, 0.5])], ids=str)
+def test_what_is_no_finite_number_is_refused(loss, name, odd):
+    with pytest.raises(ValueError, match=f"{name} must be a number from"):
+        loss(LOGITS, TARGET, **{name: odd})
+
+
 def test_top_k_of_no_pixels_is_refused():
-    with pytest.raises(ValueError, match="fraction must be above 0 and at most 1, but is 0"):
+    with pytest.raises(ValueError, match="fraction must be above 0, but is 0"):
         top_k_loss(LOGITS, TARGET, fraction=0)

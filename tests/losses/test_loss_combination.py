@@ -1,5 +1,6 @@
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from loss_cases import random_problem
@@ -20,6 +21,14 @@ def test_weighted_sum_adds_weighted_losses_and_gradients():
     torch.testing.assert_close(*gradients, **OPERATION[torch.float64])
 
 
+def test_numbers_of_numpy_are_weights():
+    logits, target = random_problem()
+    for half, two in ((np.float32(0.5), np.int64(2)), (0.5, 2)):
+        total = weighted_sum((half, cross_entropy_loss), (two, dice_loss))(logits, target)
+        expected = 0.5 * cross_entropy_loss(logits, target) + 2 * dice_loss(logits, target)
+        torch.testing.assert_close(total, expected, **OPERATION[torch.float64])
+
+
 def test_weighted_sums_nest():
     logits, target = random_problem()
     half = weighted_sum((0.5, weighted_sum((2.0, cross_entropy_loss), (1.0, dice_loss))))
@@ -35,6 +44,8 @@ def test_weighted_sums_nest():
         ((0.5,),),
         (("1", dice_loss),),
         ((float("nan"), dice_loss),),
+        ((True, dice_loss),),
+        ((1.0, torch.nn.CrossEntropyLoss),),
         (0.5,),
     ],
 )

@@ -244,6 +244,12 @@ def test_generalised_dice_loss_equals_monai_to_the_last_digit_where_float32_hold
     )
 
 
+def test_the_steepest_weights_of_generalised_dice_are_not_rounded_to_0():
+    logits, target = random_problem(batch=1, classes=2, size=(1024, 1024), void=0, dtype=torch.float32)
+    steepest = partial(generalised_dice_loss, target=target, exponent=4)
+    torch.testing.assert_close(steepest(logits).double(), steepest(logits.double()), rtol=0, atol=1e-6)
+
+
 def test_generalised_dice_loss_by_hand():
     p = torch.tensor([0.9, 0.7, 0.6, 0.2], dtype=torch.float64)
     logits = torch.stack([p, 1 - p]).log().view(1, 2, 1, 4)
@@ -319,7 +325,10 @@ LOGITS, TARGET = torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64
         (partial(tversky_loss, alpha=-0.1), "alpha must be a number from 0"),
         (partial(tversky_loss, beta=math.nan), "beta must be a number from 0"),
         (partial(asymmetric_similarity_loss, beta=-1), "beta must be a number from 0"),
-        (partial(focal_tversky_loss, gamma=0), "gamma must be above 0, but is 0; 4/3"),
+        (partial(focal_tversky_loss, gamma=0), "gamma must be above 0, but is 0"),
+        (partial(tversky_loss, alpha=0, beta=0), "alpha and beta must not both be 0"),
+        (partial(generalised_dice_loss, exponent=4.1), "exponent must be a number from 0 to 4"),
+        (partial(asymmetric_similarity_loss, beta=1e200), "beta must be a number from 0 to 1000"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from course_utils.models.backbones import Frozen, check_backbone, last_map_at, small_resnet, timm_backbone
+from course_utils.models.fcn import FCN
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, TransposedUpsampling
 from course_utils.models.pretrained import IMAGENET, load_pretrained
 from course_utils.models.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
@@ -57,6 +58,22 @@ def test_normalise_is_by_channel_and_leaves_the_state_dict_alone():
     found = layer(torch.tensor([1.0, 2.0, 5.0])[None, :, None, None])
     assert found.flatten().tolist() == [1.0, 2.0, 2.0]
     assert not layer.state_dict()
+
+
+@pytest.mark.parametrize("make", [lambda: small_resnet(widths=(4, 4)), resnet18, vgg16], ids=["small", "resnet", "vgg"])
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (torch.rand(1, 1, 32, 32), r"torch.float32 of shape \(1, 1, 32, 32\).* repeat the channel"),
+        (torch.rand(1, 4, 32, 32), r"of shape \(1, 4, 32, 32\)"),
+        (torch.rand(3, 32, 32), r"of shape \(3, 32, 32\).* stack images"),
+        (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "torch.uint8 .* divide bytes by 255"),
+    ],
+    ids=["grey", "four channels", "single", "bytes"],
+)
+def test_backbones_refuse_what_is_no_batch_of_images(make, images, found):
+    with pytest.raises(ValueError, match=r"needs floating images \(B, 3, H, W\) in \[0, 1\], but got .*" + found):
+        make()(images)
 
 
 @pytest.mark.parametrize("learned", [True, False])
@@ -194,6 +211,8 @@ def test_parameter_counts():
 def test_output_stride_is_8_16_or_32(make):
     with pytest.raises(ValueError, match="output_stride must be 8, 16 or 32, but is 4"):
         make(output_stride=4)
+    with pytest.raises(ValueError, match="output_stride must be an integer .* but is 8.0; convert it with `int`"):
+        make(output_stride=8.0)
 
 
 def test_small_resnet_refuses_widths():
@@ -201,6 +220,9 @@ def test_small_resnet_refuses_widths():
         small_resnet(widths=())
     with pytest.raises(ValueError, match=r"widths\[1\] must be an integer of 1 or more, but is 0"):
         small_resnet(widths=(8, 0))
+    for odd in (24, None, "ab"):
+        with pytest.raises(ValueError, match=f"widths must be a tuple of integers, .* but is {odd!r}"):
+            small_resnet(widths=odd)
 
 
 # Weights from the network
@@ -260,6 +282,25 @@ def test_without_the_network_one_warning_says_what_was_done(server, trouble):
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name], **EXACT)
     assert not list(folder.parent.glob("cache/**/*.pth*"))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>Please log in</html>"], ids=["another", "empty", "page"])
+def test_a_damaged_file_in_the_cache_is_not_loaded(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    network, other = small_resnet(widths=(4, 8)), small_resnet(widths=(4, 8))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    file = cache / put(other.state_dict(), cache, checksum="12345678")
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.warns(
+        UserWarning, match=r"weights-12345678.pth is damaged .* delete it.*keeps the random weights"
+    ) as caught:
+        load_pretrained(network, f"https://nowhere.invalid/{file.name}", dict)
+    assert len(caught) == 1
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], **EXACT)
 
 
 @pytest.mark.parametrize("make", [resnet18, vgg16])
@@ -334,6 +375,18 @@ def test_our_backbones_keep_the_contract(make):
     assert all(parameter.grad is None for parameter in backbone.parameters())
 
 
+def test_check_backbone_leaves_the_generator_and_works_in_inference_mode():
+    backbone = changed(lambda maps, _: [nn.functional.dropout(map_, 0.1) for map_ in maps])
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        check_backbone(backbone)
+        check_backbone(small_resnet(widths=(4, 8)))  # its parameters are made in this mode, too
+    torch.manual_seed(0)
+    check_backbone(backbone)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def changed(change):
     """The small backbone with another `forward`."""
     backbone = small_resnet(widths=(4, 8, 8))
@@ -367,6 +420,10 @@ def fails_in_training():
         (with_attributes(strides=None), "`strides` is a tuple of positive integers.*None"),
         (with_attributes(strides=(2, 4)), "one value for each map, but there are 3 and 2"),
         (with_attributes(strides=(2, 8, 4)), "strides never fall, but `strides` is"),
+        (
+            changed(lambda maps, _: [maps[0], maps[1] + 0j, maps[2]]),
+            "each map is floating, but map 1 .* is torch.complex64",
+        ),
         (with_attributes(channels=(4, 8, 9)), r"map 2 \(stride 8\).* shape \(2, 8, 8, 8\), but.* 9 `channels`"),
         (with_attributes(strides=(2, 4, 4)), r"map 2 \(stride 4\).* 8 rows, but of 64 pixels .* 16 to 16"),
         (changed(lambda maps, _: tuple(maps)), "returns a list of maps, but .* a tuple"),
@@ -385,10 +442,24 @@ def test_check_backbone_says_what_is_broken(broken, message):
         check_backbone(broken)
 
 
+@pytest.mark.parametrize("use", [check_backbone, Frozen, lambda odd: FCN(odd, 3)], ids=["check", "Frozen", "FCN"])
+def test_what_is_no_backbone_is_refused(use):
+    class Described:
+        channels, strides = (4,), (32,)
+
+    for odd in (None, Described()):
+        with pytest.raises(ValueError, match=f"a backbone is an nn.Module, but this is a {type(odd).__name__}"):
+            use(odd)
+    with pytest.raises(ValueError, match="`channels` is a tuple of positive integers, .* but is None"):
+        use(nn.Conv2d(3, 4, 1))
+
+
 def test_last_map_at():
     assert [last_map_at((2, 4, 8, 8, 8), stride) for stride in (2, 4, 8)] == [0, 1, 4]
     with pytest.raises(ValueError, match="no map at stride 16, but at 2, 4, 8"):
         last_map_at((2, 4, 8, 8, 8), 16)
+    with pytest.raises(ValueError, match="stride must be an integer of 1 or more, but is 8.0"):
+        last_map_at((2, 4, 8, 8, 8), 8.0)
 
 
 @pytest.mark.gpu

@@ -71,6 +71,9 @@ def test_any_size_repeats_the_edge_and_cuts_it_off():
     [
         (("fcn9s", 3), "no model 'fcn9s'; choose one of fcn32s, .* smp:ARCHITECTURE:ENCODER"),
         (("fcn8s", 0), "num_classes must be an integer of 1 or more, but is 0"),
+        ((None, 3), "no model None; choose one of"),
+        ((["fcn8s"], 3), r"no model \['fcn8s'\]; choose one of"),
+        (("smp:unet:tu-no_such_encoder", 3), "cannot make 'smp:unet:tu-no_such_encoder'"),
         (("smp:unet", 3), "cannot make 'smp:unet'.* write smp:ARCHITECTURE:ENCODER"),
         (("smp:unet:no_such_encoder", 3), "cannot make 'smp:unet:no_such_encoder'"),
         (("smp:no_such_network:resnet18", 3), "cannot make 'smp:no_such_network:resnet18'"),
@@ -79,6 +82,11 @@ def test_any_size_repeats_the_edge_and_cuts_it_off():
 def test_build_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         build(*arguments)
+
+
+def test_any_size_is_a_multiple_of_something():
+    with pytest.raises(ValueError, match="multiple must be an integer of 1 or more, but is 0"):
+        AnySize(torch.nn.Identity(), multiple=0)
 
 
 def test_importing_the_models_imports_no_library_of_models():

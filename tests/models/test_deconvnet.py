@@ -6,6 +6,7 @@ from tolerances import NETWORK
 from torch import nn
 
 from course_utils.models.deconvnet import DeconvNet
+from course_utils.models.vgg import vgg_keys
 
 
 def small(**arguments) -> DeconvNet:
@@ -153,6 +154,11 @@ def test_activations_are_sparse_then_dense() -> None:
         assert (after != 0).double().mean() > 2 * (before != 0).double().mean()
 
 
+def keys_of_vgg(network) -> list[str]:
+    fully_connected = [f"classifier.{layer}.{tensor}" for layer in (0, 3) for tensor in ("weight", "bias")]
+    return [*vgg_keys(network.encoder.stages).values(), *fully_connected]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -162,6 +168,14 @@ def test_activations_are_sparse_then_dense() -> None:
         (lambda: small(depths=(1, 2)), r"widths \(4, 6, 5\) and depths \(1, 2\)"),
         (lambda: small()(images(1, 3, 8, 7)), "at least 8 x 8 pixels"),
         (lambda: small()(images(1, 4, 8, 8)), r"\(1, 4, 8, 8\)"),
+        (lambda: small()(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "torch.uint8 .* divide bytes by 255"),
+        (lambda: small(widths=8), "widths must be a tuple of integers, one for each stage, but is 8"),
+        (lambda: small(depths=1), "depths must be a tuple of integers"),
+        (lambda: small().load_vgg16(None), "weights must be a state_dict, .* but is NoneType"),
+        (
+            lambda: small().load_vgg16(dict.fromkeys(keys_of_vgg(small()), 1)),
+            "features.0.weight must be a tensor, but is int",
+        ),
     ],
 )
 def test_bad_input(call, message: str) -> None:

@@ -244,6 +244,12 @@ def test_fcn_vgg16_takes_all_of_torchvisions_shapes():
         ({"stride": 4}, "stride must be 32, 16 or 8, but is 4"),
         ({"weights": "voc"}, 'weights must be "imagenet"'),
         ({"num_classes": True}, "num_classes must be an integer"),
+        ({"stride": 8.0}, "stride must be an integer .* but is 8.0"),
+        ({"stride": [8]}, r"stride must be an integer .* but is \[8\]"),
+        ({"hidden": 0}, "hidden must be an integer of 1 or more, but is 0"),
+        ({"widths": 4}, "widths must be a tuple of integers"),
+        ({"widths": (4, 4)}, r"five stages, .* widths are \(4, 4\)"),
+        ({"widths": (4, 4, 4, 4, 0)}, r"widths\[4\] must be an integer of 1 or more, but is 0"),
     ],
 )
 def test_fcn_vgg16_refuses(settings, message):
@@ -346,6 +352,32 @@ def test_convolutionalise_copies_and_keeps_modes():
     assert all(parameter.any() for parameter in classifier.parameters())
 
 
+def test_convolutionalise_keeps_what_is_frozen():
+    classifier = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3), nn.ReLU(), nn.Linear(3, 2))
+    classifier[2].requires_grad_(False)
+    classifier[4].bias.requires_grad_(False)
+    found = [parameter.requires_grad for parameter in convolutionalise(classifier).parameters()]
+    assert found == [parameter.requires_grad for parameter in classifier.parameters()]
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def hooked():
+    linear = nn.Linear(4, 2)
+    linear.register_forward_hook(lambda _layer, _inputs, output: 2 * output)
+    return linear
+
+
+def test_convolutionalise_takes_normed_weights():
+    linear = nn.utils.parametrizations.weight_norm(nn.Linear(8, 3))
+    classifier = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), linear)
+    images = torch.rand(2, 1, 4, 4)
+    torch.testing.assert_close(convolutionalise(classifier)(images)[..., 0, 0], classifier(images))
+
+
 @pytest.mark.parametrize(
     ("classifier", "map_size", "message"),
     [
@@ -366,6 +398,11 @@ def test_convolutionalise_copies_and_keeps_modes():
         (nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2)), 2, "LayerNorm.* has no convolutional form"),
         (nn.Sequential(nn.Linear(4, 2), nn.Softmax(-1)), 2, "Softmax.* has no convolutional form"),
         (nn.Sequential(nn.Linear(4, 2), nn.Conv2d(2, 2, 1)), 2, "Conv2d.* has no convolutional form"),
+        (nn.Sequential(Doubled(4, 2)), 2, "Doubled.* has a forward of its own, which would be lost"),
+        (nn.Sequential(hooked()), 2, "Linear.* has forward hooks, which would be lost"),
+        (nn.Sequential(nn.Flatten(), nn.Softmax(1), nn.Linear(4, 2)), 2, "Softmax.* stands after Flatten"),
+        (nn.Sequential(nn.Flatten(), nn.PReLU(4), nn.Linear(4, 2)), 2, "PReLU.* stands after Flatten"),
+        (nn.Sequential(nn.Flatten(), nn.MaxPool2d(2), nn.Linear(4, 2)), 2, "MaxPool2d.* stands after Flatten"),
     ],
 )
 def test_convolutionalise_refuses(classifier, map_size, message):

@@ -1,4 +1,4 @@
-"""SegNet: its size, its encoder's weights, its three upsamplings, sizes of images, and what it hands over."""
+"""SegNet: its size, its encoder's weights, its upsamplings, sizes of images, and what it hands over."""
 
 import pytest
 import torch
@@ -12,17 +12,21 @@ from course_utils.models.mirrored import (
     Unpool,
     load_vgg,
 )
-from course_utils.models.segnet import SegNet
+from course_utils.models.segnet import UPSAMPLERS, BedOfNails, FullTransposed, SegNet
 from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.unpool import max_pool_with_indices, max_unpool
 
-WAYS = ("indices", "bilinear", "transposed")
+WAYS = ("indices", "bed_of_nails", "bilinear", "transposed", "full_transposed")
 MIB = 2**20
 
 
 def small(upsample: str = "indices", **sizes: tuple[int, ...]) -> SegNet:
     torch.manual_seed(0)
     return SegNet(3, **({"widths": (4, 6, 5), "depths": (1, 2, 2)} | sizes), upsample=upsample).double().eval()
+
+
+def test_ways_are_all_tested() -> None:
+    assert set(UPSAMPLERS) == set(WAYS)
 
 
 def count(network: nn.Module) -> int:
@@ -42,11 +46,57 @@ def test_published_size() -> None:
     assert len(convolutions) == 26 and sum(isinstance(layer, nn.BatchNorm2d) for layer in network.modules()) == 25
 
 
-def test_parameters_of_the_three_ways() -> None:
+def test_parameters_of_the_ways() -> None:
     small_net = {"widths": (16, 32, 48, 64, 96), "depths": (1, 1, 2, 2, 2)}
-    indices, bilinear, transposed = (SegNet(8, **small_net, upsample=way) for way in WAYS)
-    assert count(indices) == count(bilinear) == 487_928
-    assert count(transposed) == 487_928 + 16 * (16 + 32 + 48 + 64 + 96)
+    counts = {way: count(SegNet(8, **small_net, upsample=way)) for way in WAYS}
+    assert counts == {
+        "indices": 487_928,
+        "bed_of_nails": 487_928,
+        "bilinear": 487_928,
+        "transposed": 487_928 + 16 * (16 + 32 + 48 + 64 + 96),
+        "full_transposed": 487_928 + 16 * (16**2 + 32**2 + 48**2 + 64**2 + 96**2),
+    }
+
+
+def test_all_ways_begin_with_the_same_weights() -> None:
+    """Upsamplings draw nothing, so that a comparison under one seed begins with one encoder and one decoder."""
+    first = small("indices").state_dict()
+    for way in WAYS:
+        weights = small(way).state_dict()
+        assert all(torch.equal(weights[name], value) for name, value in first.items())
+
+
+def test_bed_of_nails_of_an_odd_map() -> None:
+    maps = torch.tensor([[[[1.0, 2.0]]], [[[3.0, 4.0]]]])
+    nails = BedOfNails()(maps, Pooling(torch.zeros(2, 1, 1, 2, dtype=torch.int64), (3, 4)))
+    assert nails[0, 0].tolist() == [[1, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert nails[1, 0, 0].tolist() == [3, 0, 4, 0]
+    assert nails.dtype == maps.dtype
+
+
+def test_full_transposed_begins_as_bilinear_and_mixes_channels_once_it_learns() -> None:
+    maps = images(1, 3, 5, 7)
+    for size in ((10, 14), (11, 15)):
+        upsampling = FullTransposed(3).double()
+        pooling = Pooling(torch.zeros(1, 3, 5, 7, dtype=torch.int64), size)
+        before = upsampling(maps, pooling)
+        inside = nn.functional.interpolate(maps, scale_factor=2, mode="bilinear")[..., 2:-2, 2:-2]
+        assert before.shape == (1, 3, *size)
+        torch.testing.assert_close(before[..., 2:8, 2:12], inside, rtol=0, atol=1e-12)
+        before[:, 0].sum().backward()
+        assert upsampling.kernel.grad[1, 0].abs().sum() > 0  # from channel 1 to channel 0
+
+
+def test_decoder_takes_the_places_of_other_content() -> None:
+    network, x = small(), images(2, 3, 16, 24)
+    with torch.no_grad():
+        maps, poolings = network.encoder(x)
+        assert torch.equal(network.decode(maps, poolings), network(x))
+        _, other = network.encoder(x.flip(0))
+        displaced = network.decode(maps, other)
+        assert displaced.shape == (2, 3, 16, 24) and not torch.equal(displaced, network(x))
+        nails = small("bed_of_nails")
+        assert torch.equal(nails.decode(maps, other), nails.decode(maps, poolings))  # asks only for the sizes
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -189,7 +239,7 @@ def test_activations_without_a_convolution_at_full_size() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: SegNet(3, upsample="nearest"), "upsample must be 'indices', 'bilinear' or 'transposed'"),
+        (lambda: SegNet(3, upsample="nearest"), "upsample must be one of indices, bed_of_nails.*but is 'nearest'"),
         (lambda: SegNet(0), "num_classes must be an integer of 1"),
         (lambda: SegNet(3, widths=(4, 5)), r"widths \(4, 5\) and depths \(2, 2, 3, 3, 3\)"),
         (lambda: SegNet(3, widths=(), depths=()), "one width and one depth"),

@@ -1,12 +1,14 @@
 """Functions on tensors refuse what is none, by a sentence and not by an error from somewhere inside."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from course_utils.metrics.boundary import hausdorff_distance
 from course_utils.metrics.semantic import power_mean, scores
-from course_utils.ops.checks import int_pair, require_integers
+from course_utils.ops.checks import int_pair, require_integers, require_range
 from course_utils.ops.distance import distance_transform
 from course_utils.ops.masks import boundaries, connected_components, ids_to_masks, masks_to_ids
 from course_utils.plots.overlays import colour_instances, to_picture
@@ -52,3 +54,14 @@ def test_only_what_int_makes_right_is_to_be_converted() -> None:
     for odd in (0, True, None, 2.5, float("nan"), (3, 3)):
         with pytest.raises(ValueError, match=r"n must be an integer of 1 or more, but is [^;]*\.$"):
             require_integers(1, n=odd)
+
+
+def test_a_number_in_a_range_is_real_and_finite() -> None:
+    require_range(0, 1, a=0, b=1.0, c=np.float32(0.5), d=np.int64(1))
+    for odd in (-0.1, 1.1, math.nan, "1", None, True, 1j, torch.ones(2), np.ones(2)):
+        with pytest.raises(ValueError, match="a must be a number from 0 to 1, but is"):
+            require_range(0, 1, a=odd)
+    with pytest.raises(ValueError, match="b must be a number from 0 to inf, but is inf; give a finite one"):
+        require_range(0, math.inf, a=10**400, b=math.inf)
+    with pytest.raises(ValueError, match="convert it with `float`"):
+        require_range(0, 1, a=torch.tensor(0.5))

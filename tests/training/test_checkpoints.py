@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
+from torchvision.transforms import v2
 from training_cases import Squares, objective, tiny
 
 from course_utils.datasets.samples import Sample
@@ -154,6 +155,30 @@ def test_no_pickle_inside(tmp_path: Path) -> None:
     assert state["settings"]["seed"] == 6 and len(state["history"]["steps"]) == STEPS
     assert "network.layers.1.running_mean" in header and "optimiser.0.exp_avg" in header
     assert read_settings(path)["steps"] == STEPS
+
+
+@pytest.mark.parametrize("step", [1, 6])
+def test_random_numbers_of_others_come_back(tmp_path: Path, step: int) -> None:
+    """A transform of torchvision and a data set that draw from PyTorch's common generator."""
+    change = v2.ColorJitter(0.5, 0.5)
+
+    class Noise(Squares):
+        def __getitem__(self, index: int) -> Sample:
+            sample = super().__getitem__(index)
+            return sample._replace(image=(sample.image + 0.1 * torch.rand(3, 1, 1)).clamp(0, 1))
+
+    def drawn(before: int, path: Path | None, loss=objective) -> tuple[nn.Module, History]:
+        model = tiny()
+        torch.manual_seed(before)
+        history = fit(
+            model, Noise(), steps=STEPS, objective=loss, seed=6, checkpoint=path, checkpoint_every=path and EVERY,
+            transform=lambda sample, generator: sample._replace(image=change(sample.image)),
+        )  # fmt: skip
+        return model, history
+
+    with pytest.raises(Killed):
+        drawn(1, tmp_path / "run", killed_at(step))
+    assert_same_run(drawn(2, tmp_path / "run"), drawn(3, None))
 
 
 def test_other_settings_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The usual objective and the usual scores, budgets, and data kept in memory."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -77,6 +78,35 @@ def test_prediction_is_in_evaluation_mode_and_the_mode_comes_back() -> None:
     assert model.modes == [False] and model.training
 
 
+def test_modes_of_all_parts_come_back_even_after_a_failure() -> None:
+    class Failing(Brightest):
+        def __init__(self) -> None:
+            super().__init__()
+            self.frozen = nn.BatchNorm2d(3).eval()
+
+        def forward(self, images: Tensor) -> Tensor:
+            raise InterruptedError
+
+    model = Failing()
+    with pytest.raises(InterruptedError):
+        predict_matrices(model, Squares(length=2))
+    assert model.training and not model.frozen.training
+
+
+def test_logits_that_are_no_numbers_have_no_scores() -> None:
+    class Broken(Brightest):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images) * torch.nan
+
+    with pytest.raises(ValueError, match="logits that are NaN"):
+        score_labels(Squares(length=2))(Broken())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_networks_of_another_type_are_scored(dtype: torch.dtype) -> None:
+    assert 0 <= score_labels(Squares(length=2))(tiny().to(dtype))["mean_iou"] <= 1
+
+
 def test_class_weights_from_the_pixels() -> None:
     """Twelve pixels: 8 of class 0, 1 void, 3 of class 1, none of class 2: √(11 / (2 · 8)) and √(11 / (2 · 3))."""
 
@@ -150,6 +180,64 @@ def test_the_first_samples_only() -> None:
     assert len(InMemory(Counting(), samples=9)) == 4
     with pytest.raises(ValueError, match="samples must be an integer of 1"):
         InMemory(Counting(), samples=0)
+
+
+class Given(Squares):
+    """One sample, made of these layers."""
+
+    def __init__(self, **layers: Tensor) -> None:
+        super().__init__(length=1)
+        self.sample = super().__getitem__(0)._replace(**layers)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample
+
+
+LABELS = torch.zeros(8, 12, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"image": torch.full((3, 8, 12), 1.5)}, r"image of sample 0 must lie in \[0, 1\], but goes from 1.5 to 1.5"),
+        ({"image": torch.full((3, 8, 12), -0.5)}, "goes from -0.5"),
+        ({"image": torch.full((3, 8, 12), torch.nan)}, "goes from nan"),
+        (
+            {"image": torch.ones(3, 8, 12, dtype=torch.uint8)},
+            r"floating in \[0, 1\], but is torch.uint8; divide it by 255",
+        ),
+        ({"labels": LABELS - 1}, "labels of sample 0 must be whole numbers in 0 … 255, but go from -1 to -1"),
+        ({"labels": LABELS + 256}, "but go from 256 to 256"),
+    ],
+)
+def test_what_memory_does_not_hold(layers: dict[str, Tensor], message: str) -> None:
+    kept = InMemory(Given(**layers))
+    with pytest.raises(ValueError, match=message):
+        kept[0]
+
+
+@pytest.mark.parametrize("largest", [2**15 - 1, 2**31 - 1, 2**40 + 1, -(2**40)])
+def test_ids_of_any_size_come_back(largest: int) -> None:
+    assert InMemory(Given(instances=LABELS + largest))[0].instances.unique().tolist() == [largest]
+
+
+@pytest.mark.parametrize("give", [InMemory, score_labels, weights_of_classes, partial(predict_matrices, Brightest())])
+def test_what_is_no_data_set_of_the_course(give: Callable) -> None:
+    with pytest.raises(ValueError, match="this list has no .*num_classes"):
+        give([Squares()[0]])
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, None, "4"])
+def test_batch_sizes_that_are_none(batch_size: object) -> None:
+    for give in (score_labels, partial(predict_matrices, Brightest())):
+        with pytest.raises(ValueError, match="batch_size must be an integer of 1"):
+            give(Squares(), batch_size=batch_size)
+
+
+@pytest.mark.parametrize("loss", [5, nn.CrossEntropyLoss])
+def test_a_loss_that_is_no_function(loss: object) -> None:
+    with pytest.raises(ValueError, match="loss must be a function of logits and labels"):
+        label_loss(loss)
 
 
 @pytest.mark.gpu

@@ -22,6 +22,14 @@ def test_every_pass_sees_every_sample_once(batch_size: int) -> None:
     assert len({tuple(one) for one in passes}) == 4
 
 
+def test_a_pass_is_shuffled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shuffles, randperm = [], torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda *args, **kwargs: shuffles.append(args) or randperm(*args, **kwargs))
+    for step in range(20):
+        draw_indices(977, batch_size=10, seed=8, step=step)
+    assert shuffles == [(977,)]
+
+
 def test_steps_and_seeds_differ() -> None:
     drawn = {tuple(draw_indices(1000, batch_size=4, seed=seed, step=step)) for seed in range(3) for step in range(4)}
     assert len(drawn) == 12

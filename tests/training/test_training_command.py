@@ -64,6 +64,26 @@ def test_same_arguments_same_weights_and_others_are_refused(tmp_path: Path, caps
     assert command.main(arguments(tmp_path / "one", seed="3", augment="flip")) == 1
     error = capsys.readouterr().err
     assert "--augment was ['flip', 'colour'], is ['flip']" in error and "--seed was 0, is 3" in error
+    assert f"or delete {tmp_path / 'one' / 'checkpoint.safetensors'}" in error
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("content", ["{bad", "[1]"])
+def test_damaged_arguments(tmp_path: Path, capsys: pytest.CaptureFixture, content: str) -> None:
+    assert command.main(arguments(tmp_path)) == 0
+    (tmp_path / "arguments.json").write_text(content)
+    assert command.main(arguments(tmp_path)) == 1
+    assert f"{tmp_path / 'arguments.json'} is damaged" in capsys.readouterr().err
+
+
+def test_arguments_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        command.main(arguments(tmp_path))
+    assert not (tmp_path / "arguments.json").exists()
 
 
 @pytest.mark.usefixtures("few")
@@ -105,6 +125,25 @@ def test_estimate_leaves_the_network_and_counts_what_it_took() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
     with pytest.raises(ValueError, match="20 CPU seconds are too few: one step takes 0.5, .* allow 22 or more"):
         estimate.steps_in(20, model, run)
+    for seconds in (float("nan"), float("inf"), "20"):
+        with pytest.raises(ValueError, match="seconds must be a number"):
+            estimate.steps_in(seconds, model, run)
+
+
+def test_estimate_leaves_the_network_when_it_fails() -> None:
+    model = tiny().train()
+    model.layers[1].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def run(steps: int) -> History:
+        model.eval()
+        model.layers[0].weight.data.add_(1)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        estimate.steps_in(100, model, run)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training and model.layers[0].training and not model.layers[1].training
 
 
 @pytest.mark.parametrize(
@@ -116,6 +155,7 @@ def test_estimate_leaves_the_network_and_counts_what_it_took() -> None:
         ({"steps": "many"}, "'many' should be a whole number"),
         ({"size": "48"}, "expected 2 arguments"),
         ({"scales": "2 1"}, "--scales are LOW HIGH, but are 2 1"),
+        ({"seed": str(2**63)}, "should be a whole number of 0 or more, below 2^63"),
         ({"learning-rate": "-1"}, "'-1' should be a number above 0"),
         ({"learning-rate": "inf"}, "'inf' should be a number above 0"),
         ({"augment": "rotate"}, "invalid choice: 'rotate'"),
@@ -135,7 +175,7 @@ def test_bad_arguments(tmp_path: Path, capsys: pytest.CaptureFixture, changes: d
         ({"model": "fcn9s"}, "There is no model 'fcn9s'; choose one of fcn32s"),
         ({"data": "camvid"}, "The data set 'camvid' is not here"),
         ({"size": "20 20"}, "size must be"),
-        ({"crop": "48 64", "weight-decay": "-1"}, "weight_decay must be 0 or more"),
+        ({"crop": "48 64", "weight-decay": "-1"}, "weight_decay must be a number from 0"),
     ],
 )
 def test_what_cannot_be_trained(tmp_path: Path, capsys: pytest.CaptureFixture, changes: dict, message: str) -> None:

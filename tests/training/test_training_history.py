@@ -30,6 +30,22 @@ def test_one_loss_has_no_sum_and_no_evaluation_no_scores() -> None:
     plt.close(figure)
 
 
+@pytest.mark.parametrize("name", ["loss", "learning_rate"])
+def test_a_score_that_is_named_as_another_column(name: str) -> None:
+    history = History([{"step": 1, "learning_rate": 0.1, "loss": 2.0}], [{"step": 1, name: 0.5}])
+    table = history.table()
+    assert list(table.columns) == ["learning_rate", "loss", f"{name} (score)"]
+    assert table["loss"].tolist() == [2.0] and table[f"{name} (score)"].tolist() == [0.5]
+    assert history.scores == {name: 0.5}
+    figure = history.plot()
+    assert [list(line.get_ydata()) for line in figure.axes[1].get_lines()] == [[0.5]]
+    plt.close(figure)
+
+
+def test_a_run_without_steps_is_an_empty_table() -> None:
+    assert History().table().empty
+
+
 def test_scores_are_the_last() -> None:
     assert HISTORY.scores == {"mean_iou": 0.5}
 
