@@ -192,8 +192,10 @@ def losses_for_persons() -> dict[str, Loss]:
         "focal": partial(focal_loss, gamma=2.0),
         "Dice": dice_loss,
         "cross-entropy + Dice": weighted_sum((1.0, cross_entropy_loss), (1.0, dice_loss)),
+        "generalised Dice": generalised_dice_loss,
         "boundary": boundary_loss,
-        "generalised Dice + boundary": weighted_sum((1.0, generalised_dice_loss), (0.1, boundary_loss)),
+        "generalised Dice + 0.01 boundary": weighted_sum((1.0, generalised_dice_loss), (0.01, boundary_loss)),
+        "generalised Dice + 0.1 boundary": weighted_sum((1.0, generalised_dice_loss), (0.1, boundary_loss)),
     }
 
 
@@ -222,13 +224,25 @@ def probabilities_of_persons(model: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def score_persons(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
-    """Recall, precision and IoU of what has more than one half, the calibration error, and the mean probability."""
+    """Scores of what has more than one half, and what does not depend on that threshold.
+
+    "recall", "precision" and "iou" at one half; "best_iou" and the "best_threshold" that gives it; "average_precision", the
+    mean over the true pixels of the precision down to each; "calibration_error", and "mean_probability".
+    """
     predicted = probabilities > 0.5
     both, either = int((predicted & truth).sum()), int((predicted | truth).sum())
+    ranked, order = probabilities.double().sort(descending=True, stable=True)
+    hits = truth[order].double().cumsum(0)
+    called = torch.arange(1, len(hits) + 1)
+    iou_from = hits / (called + hits[-1] - hits)  # of the first so many
+    best = int(iou_from.argmax())
     return {
         "recall": both / max(int(truth.sum()), 1),
         "precision": both / int(predicted.sum()) if predicted.any() else float("nan"),
         "iou": both / max(either, 1),
+        "best_iou": float(iou_from[best]),
+        "best_threshold": float(ranked[best]),
+        "average_precision": float((hits / called)[truth[order]].mean()),
         "calibration_error": reliability(probabilities, truth).error,
         "mean_probability": float(probabilities.mean()),
     }

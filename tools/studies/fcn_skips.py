@@ -1,18 +1,22 @@
-"""FCN on street scenes: how many skips, learnt or fixed upsampling, frozen or fine-tuned encoder (lesson 06)."""
+"""FCN on street scenes (lesson 06): strides and what they allow, learnt or fixed upsampling, frozen or pretrained encoder."""
 
 from functools import partial
 
 from study import run_study
 
-from course_utils.training.recipes import fcn_on_scenes
+from course_utils.training.recipes import bound_on_scenes, fcn_on_scenes
 
 VARIANTS = {
     "FCN-32s": partial(fcn_on_scenes, stride=32),
     "FCN-16s": partial(fcn_on_scenes, stride=16),
     "FCN-8s": partial(fcn_on_scenes, stride=8),
+    "FCN-4s": partial(fcn_on_scenes, stride=4),
     "FCN-8s, upsampling fixed": partial(fcn_on_scenes, stride=8, upsample="fixed"),
-    "FCN-8s, pretrained encoder": partial(fcn_on_scenes, stride=8, encoder="fine-tuned"),
-    "FCN-8s, pretrained encoder, frozen": partial(fcn_on_scenes, stride=8, encoder="frozen"),
+    "FCN-8s, 900 steps": partial(fcn_on_scenes, stride=8, steps=900),
+    "FCN-8s, pretrained encoder": partial(fcn_on_scenes, stride=8, pretrained=True),
+    "FCN-8s, pretrained encoder, frozen": partial(fcn_on_scenes, stride=8, pretrained=True, frozen=True),
+    "FCN-8s, random encoder, frozen": partial(fcn_on_scenes, stride=8, frozen=True),
+    **{f"fitted grid, stride {stride}": partial(bound_on_scenes, stride=stride) for stride in (32, 16, 8, 4)},
 }
 
 if __name__ == "__main__":

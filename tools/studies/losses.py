@@ -1,4 +1,4 @@
-"""One small network on a set with one per cent of foreground, under seven losses (lesson 05)."""
+"""One small network on a set with one per cent of foreground, under nine losses (lesson 05)."""
 
 from functools import partial
 

@@ -1,12 +1,13 @@
-"""One SegNet, three ways up: the noted indices, bilinear interpolation, transposed convolution (lesson 07)."""
+"""One SegNet, five ways up: indices, a bed of nails, bilinear interpolation, two transposed convolutions (lesson 07)."""
 
 from functools import partial
 
 from study import run_study
 
+from course_utils.models.segnet import UPSAMPLERS
 from course_utils.training.recipes import segnet_on_scenes
 
-VARIANTS = {way: partial(segnet_on_scenes, upsample=way) for way in ("indices", "bilinear", "transposed")}
+VARIANTS = {way: partial(segnet_on_scenes, upsample=way) for way in UPSAMPLERS}
 
 if __name__ == "__main__":
     run_study("upsampling", VARIANTS)
