@@ -6,19 +6,21 @@ lesson in its module: `from course_utils.exercises import NotAttempted, lesson_0
 
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 
-from course_utils.exercises import judging
+from course_utils.exercises import gradients, judging
 from course_utils.exercises.record import read_progress
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
 from course_utils.exercises.weights import UnlikeModule, copy_weights
 from course_utils.messages import show_message
+
+LONGEST = 300  # characters in which a probe is written down; above that, its arrays are told by their shapes
 
 
 class NotAttempted(Exception):
@@ -34,12 +36,12 @@ class Exercise(Task):
     - `solution`: the readable form that a student is shown, named like the exercise; its docstring is the question.
     - `probes`: tuples of arguments, literal and asymmetric; `draw(generator)` adds three more from a `torch.Generator`.
     - `misconceptions`: wrong versions, each with the sentence for the student as its docstring. One that raises, or whose
-      parameters are others, is recognised by what its exception says.
+      parameters are others, is recognised by what its exception says; see also `task.with_variants`.
     - `reference`: the fast form in the package, tested equal to the solution.
     - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
     - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
     - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
-    - `differentiable`: a gradient has to reach each argument that it reaches in the solution; a module's always has to.
+    - `differentiable`: each argument, or those named, gets the gradient that it gets in the solution; a module's always do.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Exercise(Task):
         build: tuple[Any, ...] | None = None,
         common_errors: Mapping[str, str] | None = None,
         given: Callable[..., Any] | None = None,
-        differentiable: bool = False,
+        differentiable: bool | Collection[str] = False,
         difficulty: int = 1,
         minutes: int = 5,
     ) -> None:
@@ -77,7 +79,7 @@ class Exercise(Task):
         wanted, given = (
             judging.call(self._runnable(version), self.probes[0]).value for version in (self._solution, candidate)
         )
-        if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | list):
+        if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | np.generic | list | float | int):
             return judging.returning_tensors(candidate)
         return candidate
 
@@ -119,9 +121,12 @@ class Exercise(Task):
         return next((known for known in self.misconceptions if self._matches(given, known.wrong)), None)
 
     def _matches(self, given: list[judging.Outcome], wrong: Callable[..., Any]) -> bool:
-        """Whether a candidate's outcomes are those of a known wrong version, on all probes."""
-        run, pairs = self._runnable(wrong), zip(self.probes, given, strict=True)
-        return not any(judging.differ(judging.call(run, probe), have) for probe, have in pairs)
+        """Whether a candidate's outcomes are those of a known wrong version, or of a variant of it, on all probes."""
+        for version in (wrong, *getattr(wrong, "variants", ())):
+            run, pairs = self._runnable(version), zip(self.probes, given, strict=True)
+            if not any(judging.differ(judging.call(run, probe), have) for probe, have in pairs):
+                return True
+        return False
 
     def _failure(
         self,
@@ -167,27 +172,25 @@ class Exercise(Task):
     def _problem_of_gradient(self, candidate: Callable[..., Any]) -> Verdict | None:
         if not self.differentiable:
             return None
-        wanted, given = (
-            judging.reached_by_gradient(self._runnable(version), self.probes[0])
-            for version in (self._solution, candidate)
-        )
-        cut_off = [
-            name for name, want, have in zip(self._parameters(), wanted, given, strict=False) if want and not have
-        ]
-        if not cut_off:
-            return None
-        return Verdict(
-            "wrong",
-            f"not yet. The values are right, but no gradient gets back to all of `{cut_off[0]}`, so that what comes before "
-            "cannot learn. Is there a `.detach()`, a `torch.no_grad()`, `.data` or NumPy on the way?",
-        )
+        for probe in self.probes:
+            wanted, given = (
+                gradients.of_arguments(self._runnable(version), probe) for version in (self._solution, candidate)
+            )
+            for name, want, have in zip(self._parameters(), wanted, given, strict=False):
+                asked_for = self.differentiable is True or name in self.differentiable
+                problem = gradients.problem(name, want, have) if asked_for else None
+                if problem:
+                    return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")
+        return None
 
     def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str | None:
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             difference = judging.difference(want.value, have.value)
             if difference:
                 # What goes through random weights cannot be followed by hand.
-                described = self._in_short(probe) if self.kind == "module" else self._described(probe)
+                described = self._described(probe)
+                if self.kind == "module" or len(described) > LONGEST:
+                    described = self._in_short(probe)
                 return f"{described}: {difference}."
         return None
 

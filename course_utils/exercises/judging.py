@@ -6,7 +6,7 @@ import linecache
 import math
 import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,12 +168,18 @@ def difference(expected: Any, actual: Any, *, tolerances: float = 1.0) -> str | 
         wrong = _unequal(want, have, tolerances)
         if wrong.any():
             if want.values.numel() <= 16:
-                return f"expected {shown(want.values)}{which}, got {shown(have.values)}"
+                wanted_text, given_text = _told_apart(want.values, have.values)
+                return f"expected {wanted_text}{which}, got {given_text}"
             index = tuple(wrong.nonzero()[0].tolist())
-            return (
-                f"expected {shown(want.values[index])} at index {list(index)}{which}, got {shown(have.values[index])}"
-            )
+            wanted_text, given_text = _told_apart(want.values[index], have.values[index])
+            return f"expected {wanted_text} at index {list(index)}{which}, got {given_text}"
     return None
+
+
+def _told_apart(want: torch.Tensor, have: torch.Tensor) -> tuple[str, str]:
+    """Two values as texts, with six digits, or with as many as it takes to see that they differ."""
+    texts = [(shown(want, digits=digits), shown(have, digits=digits)) for digits in (6, 9, 12, 17)]
+    return next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
 
 
 def differ(one: Outcome, other: Outcome, *, tolerances: float = 1.0) -> bool:
@@ -185,28 +191,6 @@ def differ(one: Outcome, other: Outcome, *, tolerances: float = 1.0) -> bool:
 
 def _words(error: BaseException | None) -> list[str]:
     return [] if error is None else sorted(re.findall(r"\w+", f"{type(error).__name__} {error}"))
-
-
-def reached_by_gradient(function: Callable[..., Any], arguments: Sequence[Any]) -> list[bool]:
-    """For each argument, whether all its tensors get a gradient of what `function` gives."""
-    given = copy.deepcopy(tuple(arguments))
-    tensors = [[tensor for tensor in _tensors(argument) if tensor.is_floating_point()] for argument in given]
-    inputs = [tensor.requires_grad_() for found in tensors for tensor in found]
-    try:
-        total = sum(tensor.sum() for tensor in _tensors(function(*given)))
-        gradients = torch.autograd.grad(total, inputs, allow_unused=True)
-    except RuntimeError:  # nothing that was given takes part in the result, or NumPy was asked for a tensor that does
-        return [False] * len(given)
-    reached = iter([gradient is not None for gradient in gradients])
-    return [bool(found) and all([next(reached) for _ in found]) for found in tensors]
-
-
-def _tensors(value: Any) -> Iterable[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensors(part)
 
 
 def _unequal(want: Leaf, have: Leaf, tolerances: float) -> torch.Tensor:
@@ -234,8 +218,8 @@ def size_of(arguments: Sequence[Any]) -> int:
     return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
 
 
-def shown(value: Any, *, most: int = NUMBERS_SHOWN) -> str:
-    """A value as a student reads it: short, numbers to six digits, arrays of more than `most` numbers by their shapes."""
+def shown(value: Any, *, most: int = NUMBERS_SHOWN, digits: int = 6) -> str:
+    """A value as a student reads it: short, numbers to `digits` digits, arrays of more than `most` numbers by their shapes."""
     if isinstance(value, torch.Tensor | np.ndarray | np.generic | list | float | int | bool):
         found = leaves(value)
         arrays = [leaf.values for leaf in found if isinstance(leaf.values, torch.Tensor)]
@@ -243,7 +227,7 @@ def shown(value: Any, *, most: int = NUMBERS_SHOWN) -> str:
             values = found[0].values
             if values.numel() > most:
                 return f"an array of shape {tuple(values.shape)}"
-            return _nested(values.tolist(), found[0].kind)
+            return _nested(values.tolist(), found[0].kind, digits)
     if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
         if size_of(value) <= min(most, 16):
             return "[" + ", ".join(shown(part) for part in value) + "]"
@@ -252,12 +236,12 @@ def shown(value: Any, *, most: int = NUMBERS_SHOWN) -> str:
     return repr(value)
 
 
-def _nested(values: Any, kind: str) -> str:
+def _nested(values: Any, kind: str, digits: int) -> str:
     if isinstance(values, list):
-        return "[" + ", ".join(_nested(value, kind) for value in values) + "]"
+        return "[" + ", ".join(_nested(value, kind, digits) for value in values) + "]"
     if kind == "truth values":
         return str(bool(values))
-    return str(int(values)) if kind == "whole numbers" else f"{values:.6g}"
+    return str(int(values)) if kind == "whole numbers" else f"{values:.{digits}g}"
 
 
 def where_raised(error: BaseException, filename: str) -> str:

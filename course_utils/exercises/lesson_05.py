@@ -8,8 +8,11 @@ from course_utils.exercises import (
     Exercise,
     mistakes_05 as mistakes,
     mistakes_05_answers as answers,
+    mistakes_05_dice as mistakes_in_dice,
+    mistakes_05_dice_sums as mistakes_in_sums,
     mistakes_05_distances as mistakes_in_distances,
-    mistakes_05_regions as mistakes_in_regions,
+    mistakes_05_focal as mistakes_in_focal,
+    mistakes_05_jaccard as mistakes_in_jaccard,
     probes_05 as probes,
 )
 from course_utils.exercises.kinds import Answer, Prediction
@@ -24,6 +27,11 @@ _NO_CLASS_255 = (
     " those pixels out afterwards."
 )
 _ERRORS = {
+    "Target 255 is out of bounds": (
+        "Void (255) is no class. `F.cross_entropy` and `F.nll_loss` leave out the pixels that `ignore_index` names: "
+        "`ignore_index=255`."
+    ),
+    "indexing tensors could not be broadcast": _GATHERED,
     "255 is out of bounds": _NO_CLASS_255,
     "Class values must be smaller": _NO_CLASS_255,
     "same number of dimensions": _GATHERED,
@@ -47,27 +55,7 @@ cross_entropy_of_pixels = Exercise(
     "cross_entropy_of_pixels",
     cross_entropy_of_pixels,
     probes.CROSS_ENTROPIES,
-    [
-        mistakes.void_counts_as_zero,
-        mistakes.void_as_class_zero,
-        mistakes.void_as_the_last_class,
-        mistakes.void_counts_as_zero_and_logarithm_of_softmax,
-        mistakes.void_as_class_zero_and_logarithm_of_softmax,
-        mistakes.softmax_over_columns,
-        mistakes.softmax_over_rows,
-        mistakes.softmax_over_the_batch,
-        mistakes.minus_forgotten,
-        mistakes.sum_instead_of_mean,
-        mistakes.divided_by_the_classes,
-        mistakes.mean_of_all_entries,
-        mistakes.softmax_twice,
-        mistakes.no_softmax,
-        mistakes.no_logarithm,
-        mistakes.one_minus_p,
-        mistakes.mean_of_image_means,
-        mistakes.logarithm_of_softmax,
-        mistakes.logarithm_of_softmax_plus_epsilon,
-    ],
+    mistakes.CROSS_ENTROPY,
     [
         "Three steps: log-probabilities of all classes at each pixel; of these the one of the true class; the mean "
         "over the pixels whose target is not 255.",
@@ -79,8 +67,9 @@ cross_entropy_of_pixels = Exercise(
     reference=distribution.cross_entropy_loss,
     common_errors=_ERRORS,
     draw=probes.draw_labels,
+    differentiable=True,
     difficulty=2,
-    minutes=8,
+    minutes=5,
 )
 
 
@@ -112,7 +101,7 @@ rare_share = Prediction(
         "cent, or near 50?",
     ],
     explanation=(
-        "A common guess is 50, because each class is half of the loss. But gradients are not shared like losses: at "
+        "Not 50, although each class is half of the loss: gradients are not shared like losses. At "
         "0.5 everywhere Σ p is half of the picture for both classes, and that stands below the fraction bar. A pixel"
         " of the rare class gets 4.6 times the gradient of another; there are 99 times as many others. (Weighted by "
         "inverse frequency, cross-entropy gives 50.)"
@@ -136,27 +125,7 @@ focal_loss = Exercise(
     "focal_loss",
     focal_loss,
     probes.FOCAL,
-    [
-        mistakes.plain_cross_entropy,
-        mistakes.easy_pixels_weighted,
-        mistakes.factor_inside_the_logarithm,
-        mistakes.factor_alone,
-        mistakes.factor_of_the_mean,
-        mistakes.factor_of_the_largest,
-        mistakes.divided_by_the_factors,
-        mistakes.one_minus_log_p,
-        mistakes.sigmoid_for_each_class,
-        mistakes.summed_sigmoids,
-        mistakes.all_classes_as_if_true,
-        mistakes.gamma_times,
-        mistakes.always_two,
-        mistakes.alpha_as_well,
-        mistakes.minus_forgotten_in_focal,
-        mistakes.focal_with_void,
-        mistakes.focal_over_all_pixels,
-        mistakes.focal_over_all_entries,
-        mistakes.focal_summed,
-    ],
+    mistakes_in_focal.FOCAL,
     [
         "Start from the cross-entropy of each valid pixel, before the mean is taken: it is -log p of the true class.",
         "p itself is the exponential of log p. Each pixel gets a factor of its own, (1 - p) ** gamma.",
@@ -165,8 +134,9 @@ focal_loss = Exercise(
     reference=lambda logits, target, gamma: distribution.focal_loss(logits, target, gamma=gamma),
     common_errors=_ERRORS,
     draw=probes.draw_focal,
+    differentiable=True,
     difficulty=2,
-    minutes=8,
+    minutes=5,
 )
 
 
@@ -187,27 +157,7 @@ dice_loss = Exercise(
     "dice_loss",
     dice_loss,
     probes.DICE,
-    [
-        mistakes_in_regions.void_repaired,
-        mistakes_in_regions.void_repaired_no_smoothing,
-        mistakes_in_regions.smoothing_removed_only,
-        mistakes_in_regions.classes_repaired,
-        mistakes_in_regions.classes_repaired_no_smoothing,
-        mistakes_in_regions.classes_repaired_and_all_void,
-        mistakes_in_regions.classes_repaired_and_all_void_smooth,
-        mistakes_in_regions.smoothing_kept,
-        mistakes_in_regions.smoothing_kept_nan,
-        mistakes_in_regions.nan_for_all_void,
-        mistakes_in_regions.one_for_all_void,
-        mistakes_in_regions.absent_counts_as_perfect,
-        mistakes_in_regions.void_as_class_zero_in_dice,
-        mistakes_in_regions.logits_set_to_zero,
-        mistakes_in_regions.mean_over_images,
-        mistakes_in_regions.squared,
-        mistakes_in_regions.intersection_over_union,
-        mistakes_in_regions.factor_two_forgotten,
-        mistakes_in_regions.similarity_instead_of_loss,
-    ],
+    mistakes_in_dice.REPAIRS + mistakes_in_sums.SUMS,
     [
         "Take a prediction that is right at every valid pixel, and half a picture of void. Which of the three sums "
         "is then not what it should be? Do the same with a class that is nowhere in the truth.",
@@ -221,9 +171,10 @@ dice_loss = Exercise(
         "Boolean value of Tensor": "`present` has one truth value a class: index with it, or ask `present.any()`.",
     },
     draw=probes.draw_labels,
-    given=mistakes_in_regions.given_dice_loss,
-    difficulty=3,
-    minutes=15,
+    given=mistakes_in_dice.given_dice_loss,
+    differentiable=True,
+    difficulty=2,
+    minutes=10,
 )
 
 
@@ -239,19 +190,7 @@ jaccard_loss = Exercise(
     "jaccard_loss",
     jaccard_loss,
     probes.JACCARD,
-    [
-        mistakes_in_regions.intersection_not_taken_off,
-        mistakes_in_regions.dice_of_binary,
-        mistakes_in_regions.twice_over_the_union,
-        mistakes_in_regions.thresholded,
-        mistakes_in_regions.ratio_for_each_row,
-        mistakes_in_regions.ratio_for_each_column,
-        mistakes_in_regions.iou_itself,
-        mistakes_in_regions.squares_below,
-        mistakes_in_regions.smoothed_by_one,
-        mistakes_in_regions.over_all_pixels,
-        mistakes_in_regions.brackets_missing,
-    ],
+    mistakes_in_jaccard.JACCARD,
     [
         "For masks of 0 and 1, Σ p g counts the pixels of both. How do you count those of either, from Σ p, Σ g and "
         "Σ p g?",
@@ -263,6 +202,7 @@ jaccard_loss = Exercise(
         "bitwise": "`&` and `|` are for truth values. For probabilities, the product takes the place of 'and'.",
     },
     draw=probes.draw_binary,
+    differentiable=("p",),
     difficulty=1,
     minutes=5,
 )
@@ -283,26 +223,10 @@ signed_distance = Exercise(
     "signed_distance",
     signed_distance,
     probes.MASKS,
+    mistakes_in_distances.SIGNED_DISTANCE,
     [
-        mistakes_in_distances.sign_turned_round,
-        mistakes_in_distances.sign_forgotten,
-        mistakes_in_distances.squared_distances,
-        mistakes_in_distances.city_block,
-        mistakes_in_distances.chessboard,
-        mistakes_in_distances.cut_to_whole_numbers,
-        mistakes_in_distances.along_the_row_and_column,
-        mistakes_in_distances.nothing_inside,
-        mistakes_in_distances.nothing_outside,
-        mistakes_in_distances.one_less_inside,
-        mistakes_in_distances.one_less_outside,
-        mistakes_in_distances.one_less_everywhere,
-        mistakes_in_distances.to_the_edge_between_pixels,
-        mistakes_in_distances.to_the_outermost_of_the_mask,
-        mistakes_in_distances.beyond_the_image_is_outside,
-        mistakes_in_distances.scaled_to_one,
-    ],
-    [
-        "Try a row by hand: 0 0 1 1 1 0 0 gives 2 1 -1 -2 -1 1 2. No pixel has 0.",
+        "Take a pixel inside, right at the edge of the mask. Which pixels may be the nearest that counts, and how close can "
+        "the closest of them be? Can any pixel have 0?",
         "Brute force will do: for each pixel, look at all pixels of the other kind, and keep the shortest distance. "
         "`mask.nonzero()` lists the rows and columns of the pixels inside.",
         "`torch.cdist(inside.double(), outside.double())` holds all distances from inside to outside: its minimum "
@@ -315,6 +239,19 @@ signed_distance = Exercise(
         "dtype of input": "Distances are decimal numbers: make whole numbers `.double()` first.",
         "can't be cast": "Distances are decimal numbers: `torch.zeros(mask.shape, dtype=torch.float64)`.",
         "Subtraction, the `-` operator, with a bool": "The other kind of pixel is `~mask`.",
+        "Negation, the `-` operator, on a bool": "The other kind of pixel is `~mask`.",
+        "Boolean value of Tensor": "`not` and `if` want one truth value. Pixel by pixel, the other kind is `~mask`.",
+        "got Bool for the destination": (
+            "Distances do not fit into a map of truth values, and `zeros_like(mask)` is one, as `mask` is: say "
+            "`dtype=torch.float64`."
+        ),
+        "result type Float can't be cast": "Distances are decimal numbers: `torch.zeros(mask.shape, dtype=torch.float64)`.",
+        "argument is an empty": (
+            "There was nothing to take the shortest of: a row need not have pixels of both kinds. Look at the whole map."
+        ),
+        "iterable argument is empty": (
+            "There was nothing to take the shortest of: a row need not have pixels of both kinds. Look at the whole map."
+        ),
         "not implemented for 'Bool'": "Truth values cannot be computed with; `mask.long()` makes 0 and 1 of them.",
     },
     draw=probes.draw_mask,
@@ -325,19 +262,20 @@ signed_distance = Exercise(
 
 which_loss = Answer(
     "which_loss",
-    "Which loss for which purpose? Each of the options is right once, apart from two that never are.",
+    "Which loss for which purpose? Each option is right at most once; two never are.",
     {
-        "classes exclude one another, probabilities will be trusted": "cross-entropy",
-        "a pixel may be of several classes at once": "binary cross-entropy",
-        "1 % foreground, scored by Dice": "cross-entropy + dice",
-        "missed lesions are worse than false alarms": "tversky, beta > alpha",
-        "false alarms are worse than missed lesions": "tversky, alpha > beta",
-        "large shapes are found, their outlines are off": "dice + boundary",
-        "one label in ten is wrong: which one suffers most?": "top-k",
+        answers.TRUST: "cross-entropy",
+        answers.SEVERAL: "binary cross-entropy",
+        answers.RARE: "cross-entropy + dice",
+        answers.MISSES: "tversky, beta > alpha",
+        answers.FALSE_ALARMS: "tversky, alpha > beta",
+        answers.OUTLINES: "dice + boundary",
+        answers.HARDEST: "top-k",
     },
     answers.WHICH_LOSS,
     [
-        "Two questions sort most of them: do classes exclude one another, and which error is worse, FP or FN?",
+        "Three questions sort most of them: do classes exclude one another, is a pixel or a region scored, and which "
+        "error is worse, FP or FN?",
         "`boundary alone` and `weighted cross-entropy` are the two that are never right.",
         "In the Tversky loss alpha stands before FP and beta before FN. Top-k averages the largest losses only.",
     ],

@@ -1,8 +1,13 @@
 """What people get wrong in lesson 05 about signed distances: each function makes one mistake, its docstring says which."""
 
+import math
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from course_utils.exercises.task import with_variants
 
 
 def _distances(mask: Tensor, *, power: float = 2.0) -> tuple[Tensor, Tensor]:
@@ -39,6 +44,11 @@ def chessboard(mask: Tensor) -> Tensor:
     """You take the larger of the steps to the side and those up or down, as a king walks. As the crow flies it is the
     root of the sum of their squares."""
     return _signed(mask, power=torch.inf)
+
+
+def rounded(mask: Tensor) -> Tensor:
+    """Your distances have been rounded to whole numbers. From corner to corner it is √2, not 1: leave the decimals."""
+    return _signed(mask).round()
 
 
 def cut_to_whole_numbers(mask: Tensor) -> Tensor:
@@ -88,13 +98,41 @@ def to_the_edge_between_pixels(mask: Tensor) -> Tensor:
     return _signed(mask) - _signed(mask).sign() / 2
 
 
-def to_the_outermost_of_the_mask(mask: Tensor) -> Tensor:
-    """Inside, you measure to the outermost pixels of the mask, which are inside themselves, and get 0. Measure to the
-    nearest pixel of the *other* kind."""
-    padded = F.pad(mask[None, None].double(), (1, 1, 1, 1), value=1.0)[0, 0]
-    crossing = padded[:-2, 1:-1] * padded[2:, 1:-1] * padded[1:-1, :-2] * padded[1:-1, 2:]
-    to_rim, _ = _distances(mask & (crossing == 0))
+def _rim(mask: Tensor, *, corners: bool, beyond: float) -> Tensor:
+    """The mask's pixels that touch one outside it, at a side or (with `corners`) anywhere; `beyond` surrounds the image."""
+    padded = F.pad(mask[None, None].double(), (1, 1, 1, 1), value=beyond)
+    kernel = torch.ones(1, 1, 3, 3, dtype=torch.float64)
+    if not corners:
+        kernel[..., ::2, ::2] = 0
+    return mask & (F.conv2d(padded, kernel)[0, 0] < kernel.sum())
+
+
+def _to_rim_inside(mask: Tensor, *, corners: bool = False, beyond: float = 1.0) -> Tensor:
+    to_rim, _ = _distances(_rim(mask, corners=corners, beyond=beyond))
     return torch.where(mask, -to_rim, to_rim)
+
+
+@with_variants(
+    partial(_to_rim_inside, corners=True),
+    partial(_to_rim_inside, beyond=0.0),
+    partial(_to_rim_inside, corners=True, beyond=0.0),
+)
+def to_the_rim_of_the_mask(mask: Tensor) -> Tensor:
+    """You measure to the mask's outermost pixels, which are inside themselves, and get 0 there. Inside, measure to the nearest
+    pixel of the *other* kind: no pixel has 0."""
+    return _to_rim_inside(mask)
+
+
+def _to_rim_outside(mask: Tensor, *, corners: bool = False) -> Tensor:
+    to_rim, _ = _distances(_rim(~mask, corners=corners, beyond=1.0))
+    return torch.where(mask, -to_rim, to_rim)
+
+
+@with_variants(partial(_to_rim_outside, corners=True))
+def to_the_rim_around_the_mask(mask: Tensor) -> Tensor:
+    """You measure to the pixels just outside the mask, and get 0 there. Outside, measure to the nearest pixel *inside*: no
+    pixel has 0."""
+    return _to_rim_outside(mask)
 
 
 def beyond_the_image_is_outside(mask: Tensor) -> Tensor:
@@ -118,6 +156,100 @@ def along_the_row_and_column(mask: Tensor) -> Tensor:
     return (torch.where(kinds, -1, 1) * nearest).reshape(mask.shape)
 
 
+def _row_by_row(mask: Tensor, *, alone: float) -> Tensor:
+    columns = torch.arange(mask.shape[1]).double()
+    apart = (columns[:, None] - columns).abs().expand(mask.shape[0], -1, -1)
+    other = mask[:, :, None] != mask[:, None, :]
+    nearest = torch.where(other, apart, torch.inf).amin(-1)
+    nearest = nearest.where(nearest.isfinite(), alone)
+    return torch.where(mask, -nearest, nearest)
+
+
+@with_variants(*(partial(_row_by_row, alone=alone) for alone in (0.0, 99.0, 100.0, 999.0, 1000.0, 1e6, 1e9)))
+def along_the_row(mask: Tensor) -> Tensor:
+    """You look along the row of each pixel only. The nearest pixel of the other kind may stand in another row: all pixels
+    of the map are to be looked at."""
+    return _row_by_row(mask, alone=math.inf)
+
+
+def _swapped(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each pixel, taken for (column, row), to the nearest inside and outside: two (H, W)."""
+    height, width = mask.shape
+    grid = torch.meshgrid(torch.arange(width), torch.arange(height), indexing="ij")
+    pixels = torch.stack(grid, -1).reshape(-1, 2).double()
+    inside, outside = (
+        torch.cdist(pixels, kind.nonzero().double()).amin(1).reshape(mask.shape) for kind in (mask, ~mask)
+    )
+    return inside, outside
+
+
+@with_variants(lambda mask: _swapped(mask)[0], lambda mask: _swapped(mask)[0] - _swapped(mask)[1])
+def rows_and_columns_swapped(mask: Tensor) -> Tensor:
+    """Rows and columns are swapped: `nonzero` gives (row, column), and the places you compare with are (column, row). Rows
+    come first, as in `mask.shape`."""
+    to_inside, to_outside = _swapped(mask)
+    return torch.where(mask, -to_outside, to_inside)
+
+
+def not_of_whole_numbers(mask: Tensor) -> Tensor:
+    """`~` turns truth values round. Of whole numbers it turns all bits: ~0 is -1 and ~1 is -2, neither of them 0, so that no
+    pixel is left for the other kind. Let the mask be bool as it is."""
+    from scipy.ndimage import distance_transform_edt
+
+    values = mask.int().numpy()
+    return torch.from_numpy(distance_transform_edt(~values) - distance_transform_edt(values))
+
+
+def to_the_centre(mask: Tensor) -> Tensor:
+    """You measure to the centre of the mask. It is the nearest pixel of the other kind that counts, wherever it stands."""
+    height, width = mask.shape
+    row, column = mask.nonzero().double().mean(0)
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    apart = ((rows - row) ** 2 + (columns - column) ** 2).sqrt()
+    return torch.where(mask, -apart, apart)
+
+
+def mean_instead_of_nearest(mask: Tensor) -> Tensor:
+    """You take the mean over all pixels of the other kind. It is the distance to the nearest of them."""
+    apart = torch.cdist(mask.nonzero().double(), (~mask).nonzero().double())
+    distances = torch.zeros(mask.shape, dtype=torch.float64)
+    distances[mask], distances[~mask] = -apart.mean(1), apart.mean(0)
+    return distances
+
+
+def _scaled_by_sides(mask: Tensor) -> Tensor:
+    to_inside, to_outside = _distances(mask)
+    return to_inside / to_inside.max() - to_outside / to_outside.max()
+
+
+@with_variants(_scaled_by_sides)
 def scaled_to_one(mask: Tensor) -> Tensor:
     """You divided by the largest distance. Leave it in pixels, so that one means the same in every image."""
     return _signed(mask) / _signed(mask).abs().max()
+
+
+SIGNED_DISTANCE = [
+    sign_turned_round,
+    sign_forgotten,
+    squared_distances,
+    city_block,
+    chessboard,
+    rounded,
+    cut_to_whole_numbers,
+    along_the_row,
+    along_the_row_and_column,
+    nothing_inside,
+    nothing_outside,
+    one_less_inside,
+    one_less_outside,
+    one_less_everywhere,
+    to_the_edge_between_pixels,
+    to_the_rim_of_the_mask,
+    to_the_rim_around_the_mask,
+    to_the_centre,
+    mean_instead_of_nearest,
+    beyond_the_image_is_outside,
+    rows_and_columns_swapped,
+    not_of_whole_numbers,
+    scaled_to_one,
+]

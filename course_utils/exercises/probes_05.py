@@ -20,18 +20,23 @@ _MIDDLE = (
     _spread(2, 3, 2, 4, prime=53),
     torch.tensor([[[0, 1, 1, 2], [2, 0, VOID, 1]], [[VOID, 0, 0, VOID], [VOID, 2, 0, 1]]]),
 )
-# Differences of hundreds between logits: in float64 too the softmax of the true class is rounded to 0.
+# Differences of hundreds between logits: in float64 too the softmax of the true class is rounded to 0, and once to 1.
 _FAR_APART = (
     torch.tensor([[[[800.0, -3, 2, 0, 1, 950]], [[0.0, 0.5, -1, 30, -2, -100]]]], dtype=torch.float64),
-    torch.tensor([[[1, 0, 1, 1, 0, 1]]]),
+    torch.tensor([[[1, 0, 1, 1, 0, 0]]]),
 )
 
 CROSS_ENTROPIES = [_SMALL, _MIDDLE, _FAR_APART]
 # Logits, target, gamma.
-FOCAL = [(*_SMALL, 2.0), (*_MIDDLE, 3.0), (*_MIDDLE, 0.0), (_MIDDLE[0] * 2, _MIDDLE[1], 1.5)]
-# Both classes are there; class 2 is not, nor is class 0 of the next; nothing is.
+FOCAL = [(*_SMALL, 2.0), (*_MIDDLE, 3.0), (*_MIDDLE, 0.0), (_MIDDLE[0] * 2, _MIDDLE[1], 1.5), (*_FAR_APART, 2.0)]
+# Both classes are there; class 1 of the next is there too, and missed; class 2 is not there, nor is class 0 of the last;
+# nothing is.
 DICE = [
     (_spread(1, 2, 1, 5, prime=11), torch.tensor([[[0, 1, VOID, 0, VOID]]])),
+    (
+        torch.tensor([[[[2.0, 1.5, 3, -1]], [[-2.0, -2.5, -1, 0.5]], [[0.5, -0.5, 1, 1.5]]]], dtype=torch.float64),
+        torch.tensor([[[0, 1, VOID, 2]]]),
+    ),
     (_spread(2, 3, 2, 3, prime=37), torch.tensor([[[0, 1, 1], [0, 0, VOID]], [[VOID, 0, VOID], [0, VOID, 1]]])),
     (_spread(1, 3, 3, 5, prime=47), torch.full((1, 3, 5), VOID)),
     (_spread(2, 4, 3, 5, prime=131), torch.arange(30).reshape(2, 3, 5) * 11 % 17 % 3 + 1),

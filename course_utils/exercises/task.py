@@ -1,6 +1,6 @@
 """What every kind of exercise has: a name, a question, hints, a solution, and a verdict that is shown and recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from course_utils.exercises.record import record
@@ -13,6 +13,16 @@ class Misconception(NamedTuple):
     name: str
     sentence: str
     wrong: Any
+
+
+def with_variants(*others: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark a wrong version: `others` make the same mistake with other numbers, and are told the same sentence."""
+
+    def mark(wrong: Callable[..., Any]) -> Callable[..., Any]:
+        wrong.variants = others
+        return wrong
+
+    return mark
 
 
 class Verdict(NamedTuple):

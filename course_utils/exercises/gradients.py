@@ -1,0 +1,62 @@
+"""Whether a gradient gets back to what an answer is made of, and whether it is the solution's."""
+
+import copy
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOLERANCE = 1e-3  # relative to the largest: some answers compute in float32
+
+
+def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list[list[Tensor | None]]:
+    """For each argument, the gradients of what `function` gives in its tensors; None where nothing gets back to one."""
+    given = copy.deepcopy(tuple(arguments))
+    tensors = [[tensor for tensor in _tensors(argument) if tensor.is_floating_point()] for argument in given]
+    inputs = [tensor.requires_grad_() for found in tensors for tensor in found]
+    gradients: Sequence[Tensor | None] = [None] * len(inputs)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a tensor that is made a number: that is told below
+            value = function(*given)
+        total = sum(tensor.sum() for tensor in _tensors(value) if tensor.requires_grad)
+        if isinstance(total, Tensor) and inputs:
+            gradients = torch.autograd.grad(total, inputs, allow_unused=True)
+    except (RuntimeError, TypeError):  # NumPy was asked for a tensor that takes part in a gradient
+        pass
+    rest = iter(gradients)
+    return [[next(rest) for _ in found] for found in tensors]
+
+
+def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> str | None:
+    """What is wrong with the gradients of the argument `name`; None where nothing is, or the solution has none there."""
+    for want, have in zip(wanted, given, strict=True):
+        if want is None or not want.isfinite().all():
+            continue
+        if have is None:
+            if want.any():
+                return (
+                    f"The values are right, but no gradient gets back to all of `{name}`, so that what comes before cannot "
+                    "learn. Is there a `.detach()`, `.item()`, `float(...)`, `torch.no_grad()`, `.data` or NumPy on the way?"
+                )
+        elif not have.isfinite().all():
+            return (
+                f"The values are right, but the gradient that gets back to `{name}` is NaN or infinite: one such step ruins "
+                "a network. It runs through every operation, those too whose result is replaced later, by `nan_to_num`, "
+                "`where` or a product with 0. Decide before you divide by 0, or take the logarithm of it."
+            )
+        elif (want - have).abs().max() > TOLERANCE * max(float(want.abs().max()), 1e-6):
+            return (
+                f"The values are right, but another gradient gets back to `{name}`: a part of the formula takes no part in "
+                "it. Is there a `.detach()`, `.item()` or `torch.no_grad()` in one place?"
+            )
+    return None
+
+
+def _tensors(value: Any) -> Iterable[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)

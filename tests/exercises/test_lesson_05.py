@@ -1,0 +1,158 @@
+"""What students of lesson 05 have written: right answers in other forms are right, and wrong ones are told why."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import distance_transform_edt
+
+from course_utils.exercises import Exercise, lesson_05, tasks
+from course_utils.exercises.mistakes_05_answers import HARDEST, WHICH_LOSS
+
+CODE = [task for task in tasks(5) if isinstance(task, Exercise)]
+
+
+def _losses(logits, target):
+    return F.cross_entropy(logits, target, ignore_index=255, reduction="none")[target != 255]
+
+
+def _parts(logits, target):
+    valid = (target != 255)[:, None]
+    g = F.one_hot(target.where(target != 255, 0), logits.shape[1]).movedim(-1, 1) * valid
+    return logits.softmax(1) * valid, g, g.sum((0, 2, 3)) > 0
+
+
+def _dice_as_nan_to_num(logits, target):
+    p, g, present = _parts(logits, target)
+    dice = 2 * (p * g).sum((0, 2, 3)) / (p + g).sum((0, 2, 3))
+    return (1 - dice[present].mean()).nan_to_num(0)
+
+
+def _dice_by_clamping(logits, target):
+    p, g, present = _parts(logits, target)
+    dice = 2 * (p * g).sum((0, 2, 3)) / (p + g).sum((0, 2, 3)).clamp(min=1e-12)
+    return ((1 - dice) * present).sum() / present.sum().clamp(min=1)
+
+
+def _dice_by_loop(logits, target):
+    valid = target != 255
+    if not valid.any():
+        return 0.0
+    p = logits.softmax(1)
+    losses = [
+        1 - 2 * p[:, k][target == k].sum() / (p[:, k][valid].sum() + (target == k).sum())
+        for k in target[valid].unique()
+    ]
+    return sum(losses) / len(losses)
+
+
+def _focal(logits, target, gamma):
+    costs = _losses(logits, target)
+    return ((1 - (-costs).exp()) ** gamma * costs).mean()
+
+
+@pytest.mark.parametrize("task", CODE, ids=lambda task: task.name)
+def test_variants_of_a_mistake_are_told_its_sentence(task: Exercise) -> None:
+    for known in task.misconceptions:
+        for variant in getattr(known.wrong, "variants", ()):
+            verdict = task.judge(variant)
+            assert verdict.status != "right" and known.sentence in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("task", "right"),
+    [
+        (lesson_05.cross_entropy_of_pixels, lambda x, y: F.cross_entropy(x, y, ignore_index=255)),
+        (lesson_05.cross_entropy_of_pixels, lambda x, y: F.cross_entropy(x.float(), y, ignore_index=255)),
+        (lesson_05.focal_loss, _focal),
+        (lesson_05.focal_loss, lambda x, y, gamma: _focal(x.float(), y, gamma)),
+        (lesson_05.dice_loss, _dice_by_clamping),
+        (lesson_05.dice_loss, _dice_by_loop),
+        (lesson_05.jaccard_loss, lambda p, g: 1 - torch.minimum(p, g).sum() / torch.maximum(p, g).sum()),
+        (lesson_05.jaccard_loss, lambda p, g: 1 - p[g == 1].sum() / ((g == 1).sum() + p[g == 0].sum())),
+        (lesson_05.signed_distance, lambda mask: distance_transform_edt(~mask) - distance_transform_edt(mask)),
+    ],
+)
+def test_other_forms_are_right(task: Exercise, right) -> None:
+    assert task.judge(right).status == "right"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_without_its_gradient_is_told() -> None:
+    for cut in (float, lambda loss: loss.item(), lambda loss: loss.detach(), lambda loss: torch.tensor(loss.item())):
+        for task in CODE[:-1]:
+            verdict = task.judge(lambda *arguments, task=task, cut=cut: cut(task._solution(*arguments)))
+            assert verdict.status == "wrong" and "no gradient gets back" in verdict.text
+
+
+def test_a_factor_without_its_gradient_is_told() -> None:
+    def detached(logits, target, gamma):
+        costs = _losses(logits, target)
+        return (((1 - (-costs).exp()) ** gamma).detach() * costs).mean()
+
+    verdict = lesson_05.focal_loss.judge(detached)
+    assert verdict.status == "wrong" and "another gradient gets back to `logits`" in verdict.text
+
+
+def test_a_gradient_that_is_no_number_is_told() -> None:
+    verdict = lesson_05.dice_loss.judge(_dice_as_nan_to_num)
+    assert verdict.status == "wrong" and "is NaN or infinite" in verdict.text
+    assert verdict.text.splitlines()[-1].startswith("For logits = an array of shape (1, 3, 3, 5), target = ")
+
+
+def test_numbers_and_arrays_are_bound_as_functions_that_give_tensors() -> None:
+    x, y = torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64)
+    for kind in (float, np.float64):
+        bound = lesson_05.cross_entropy_of_pixels(lambda x, y, kind=kind: kind(F.cross_entropy(x, y, ignore_index=255)))
+        assert float(bound(x, y).float()) == pytest.approx(math.log(3))
+    bound = lesson_05.signed_distance(lambda mask: distance_transform_edt(~mask) - distance_transform_edt(mask))
+    assert bound(torch.tensor([[True, False]])).double().tolist() == [[-1, 1]]
+
+
+def test_numbers_that_look_alike_are_shown_with_more_digits() -> None:
+    text = lesson_05.jaccard_loss.judge(lambda p, g: lesson_05.jaccard_loss._solution(p, g) + 5e-7).text
+    assert "expected 0.416666667, got 0.416667167" in text
+    assert "expected 0.416667, got 0.4168." in lesson_05.jaccard_loss.judge(lambda p, g: torch.tensor(0.4168)).text
+
+
+def test_long_probes_are_told_by_their_shapes() -> None:
+    def first_image(logits, target):
+        return F.cross_entropy(logits[:1], target[:1], ignore_index=255)
+
+    text = lesson_05.cross_entropy_of_pixels.judge(first_image).text
+    assert "For logits = an array of shape (2, 3, 2, 4), target = an array of shape (2, 2, 4): expected" in text
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong", "said"),
+    [
+        (lesson_05.cross_entropy_of_pixels, F.cross_entropy, "`ignore_index=255`"),
+        (
+            lesson_05.focal_loss,
+            lambda x, y, gamma: ((1 - (-_losses(x, y)).exp()) ** (1 / gamma) * _losses(x, y)).mean(),
+            "You take the root",
+        ),
+        (lesson_05.signed_distance, lambda mask: (~mask).double().mul(-mask), "The other kind of pixel is `~mask`"),
+        (lesson_05.signed_distance, lambda mask: distance_transform_edt(not mask), "one truth value"),
+    ],
+)
+def test_errors_are_told_what_helps(task: Exercise, wrong, said: str) -> None:
+    assert task.judge(wrong).text.removeprefix("not yet. ").partition("\n")[0].find(said) >= 0
+
+
+def test_distances_do_not_fit_into_a_map_of_truth_values() -> None:
+    def into_bool(mask):
+        distances = torch.zeros_like(mask)
+        distances[mask] = -torch.cdist(mask.nonzero().double(), (~mask).nonzero().double()).amin(1)
+        return distances
+
+    assert lesson_05.signed_distance.judge(into_bool).text.startswith("Distances do not fit into a map of truth values")
+
+
+def test_which_loss_uses_each_option_at_most_once_and_has_no_commas_in_its_keys() -> None:
+    table = lesson_05.which_loss._solution
+    assert len(set(table.values())) == len(table) == len(lesson_05.which_loss.options) - 2
+    assert not any("," in key for key in table) and table[HARDEST] == "top-k"
+    assert all(choice in lesson_05.which_loss.options for _, (_, choice), _ in WHICH_LOSS)
