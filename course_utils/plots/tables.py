@@ -96,6 +96,8 @@ def _read(folder: str, name: str) -> tuple["pandas.DataFrame | None", str]:
 def study_table(results: "pandas.DataFrame", scores: Sequence[str]) -> "pandas.DataFrame":
     """One row a variant, in their order: of each score the mean over seeds and, in brackets, the smallest and the largest.
 
+    An en dash where a score is missing for a seed: the precision of a network that has found nothing.
+
     Raises: ValueError for a score that the study has not.
     """
     missing = set(scores) - set(results.columns)
@@ -105,6 +107,11 @@ def study_table(results: "pandas.DataFrame", scores: Sequence[str]) -> "pandas.D
 
     rows = {}
     for variant, runs in results.groupby("variant", sort=False):
-        texts = {s: f"{runs[s].mean():.3f} ({runs[s].min():.3f} – {runs[s].max():.3f})" for s in scores}
-        rows[variant] = texts | {"seeds": str(len(runs))}
+        rows[variant] = {score: _mean_and_range(runs[score]) for score in scores} | {"seeds": str(len(runs))}
     return pandas.DataFrame.from_dict(rows, orient="index")
+
+
+def _mean_and_range(values: "pandas.Series") -> str:
+    if values.isna().any():
+        return "–"
+    return f"{values.mean():.3f} ({values.min():.3f} – {values.max():.3f})"

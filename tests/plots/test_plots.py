@@ -175,6 +175,8 @@ def test_a_study_is_summed_up_by_variant(tmp_path, monkeypatch):
     table = tables.study_table(runs, ["mean_iou"])
     assert table.index.tolist() == ["b", "a"]
     assert table.loc["b"].tolist() == ["0.300 (0.200 – 0.400)", "2"]
+    runs.loc[0, "mean_iou"] = float("nan")
+    assert tables.study_table(runs, ["mean_iou"]).mean_iou.tolist() == ["–", "0.550 (0.500 – 0.600)"]
     with pytest.raises(ValueError, match="has no .'dice'"):
         tables.study_table(runs, ["dice"])
     with pytest.raises(ValueError, match="There is no study 'nothing'"):
