@@ -141,24 +141,6 @@ fuse = Exercise(
 )
 
 
-skip_gain = Prediction(
-    "skip_gain",
-    "FCN-32s reaches a mean IoU of 59.4 % in the paper, and FCN-16s, with one skip, 62.4 %: 3.0 points more. How many points "
-    "more than FCN-16s does FCN-8s reach, with a second skip?",
-    [
-        "Mean IoU counts pixels. How many of them change when borders that are right to within 16 pixels get right to within 8?"
-    ],
-    explanation=(
-        "FCN-8s reaches 62.7 %: after +3.0 points, +0.3. The authors speak of diminishing returns, and stop. Mean IoU counts "
-        "areas, of which borders are a small part. In this lesson's study the second skip brings boundary IoU nearly as much as "
-        "the first: +0.068 after +0.072."
-    ),
-    limits=(-10, 10),
-    digits=1,
-    minutes=2,
-)
-
-
 class FCNHead(nn.Module):
     """FCN-8s behind a backbone: `maps` are three, at strides 8, 16 and 32, with `channels` channels, the finest first. A 1 × 1
     convolution with bias scores each; from the coarsest on, scores are fused; at the end, interpolated bilinearly to `size`:
@@ -226,32 +208,21 @@ score_parameters = Answer(
 )
 
 
-add_or_concatenate = Answer(
-    "add_or_concatenate",
-    "On skips, on training and on FCN's place in history: 'true' or 'false'?",
-    {
-        "to add two maps channel by channel, they need equally many channels": "true",
-        "the sum has weights of its own": "false",
-        "concatenation, then 1 x 1, can give what score and sum give": "true",
-        "no gradient gets through a fixed bilinear upsampling": "false",
-        "FCN-32s-fixed: all is trained but the upsampling": "false",
-        "FCN-VGG16 (56.0) and FCN-32s (59.4) are the same network": "true",
-        "VGG-16 halves its maps five times": "true",
-        "a unit of VGG-16's 7 x 7 map sees all of the 224 x 224 image": "false",
-        "FCN was the first network used for segmentation": "false",
-    },
-    answers.ADD_OR_CONCATENATE,
+skip_gain = Prediction(
+    "skip_gain",
+    "FCN-32s reaches a mean IoU of 59.4 % in the paper, and FCN-16s, with one skip, 62.4 %: 3.0 points more. How many points "
+    "more than FCN-16s does FCN-8s reach, with a second skip?",
     [
-        "For those about skips, count channels: FCN adds 21 scores to 21 scores.",
-        "The scores in brackets are those of the paper's two tables; the rows beside them tell how each network was trained.",
+        "Mean IoU counts pixels. How many of them change when borders that are right to within 16 pixels get right to within 8?"
     ],
-    options=("true", "false"),
     explanation=(
-        "A sum costs nothing, but wants the same channels with the same meaning; a concatenation costs weights, and lets the "
-        "network choose. U-Net (lesson 08) concatenates."
+        "FCN-8s reaches 62.7 %: after +3.0 points, +0.3. The authors speak of diminishing returns, and stop. Mean IoU counts "
+        "areas, of which borders are a small part. In this lesson's study the second skip brings boundary IoU nearly as much as "
+        "the first: +0.068 after +0.072."
     ),
-    difficulty=2,
-    minutes=4,
+    limits=(-10, 10),
+    digits=1,
+    minutes=2,
 )
 
 
@@ -286,4 +257,33 @@ bilinear_start = Exercise(
     },
     difficulty=2,
     minutes=8,
+)
+
+
+add_or_concatenate = Answer(
+    "add_or_concatenate",
+    "On skips, on training and on FCN's place in history: 'true' or 'false'?",
+    {
+        "to add two maps channel by channel, they need equally many channels": "true",
+        "the sum has weights of its own": "false",
+        "concatenation, then 1 x 1, can give what score and sum give": "true",
+        "no gradient gets through a fixed bilinear upsampling": "false",
+        "FCN-32s-fixed: all is trained but the upsampling": "false",
+        "FCN-VGG16 (56.0) and FCN-32s (59.4) are the same network": "true",
+        "VGG-16 halves its maps five times": "true",
+        "a unit of VGG-16's 7 x 7 map sees all of the 224 x 224 image": "false",
+        "FCN was the first network used for segmentation": "false",
+    },
+    answers.ADD_OR_CONCATENATE,
+    [
+        "For those about skips, count channels: FCN adds 21 scores to 21 scores.",
+        "The scores in brackets are those of the paper's two tables; the rows beside them tell how each network was trained.",
+    ],
+    options=("true", "false"),
+    explanation=(
+        "A sum costs nothing, but wants the same channels with the same meaning; a concatenation costs weights, and lets the "
+        "network choose. U-Net (lesson 08) concatenates."
+    ),
+    difficulty=2,
+    minutes=4,
 )

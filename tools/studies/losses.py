@@ -1,10 +1,10 @@
-"""One small network on a set with one per cent of foreground, under nine losses (lesson 05)."""
+"""One small network on a set with one per cent of foreground, under thirteen losses (lesson 05)."""
 
 from functools import partial
 
 from study import run_study
 
-from course_utils.training.recipes import losses_for_persons, persons_with_loss
+from course_utils.training.persons import losses_for_persons, persons_with_loss
 
 VARIANTS = {name: partial(persons_with_loss, name=name) for name in losses_for_persons()}
 LONGER = ("cross-entropy", "weighted cross-entropy", "Dice", "cross-entropy + Dice")
