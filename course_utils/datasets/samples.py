@@ -39,7 +39,7 @@ def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
             "boxes_and_masks needs instance ids of 0 and above, but this sample has -1: its data set has no instance truth. "
             "Take a set that has one ('scenes', 'cells', 'nuclei')."
         )
-    _require_one_size(sample)
+    require_one_size(sample)
     if bool(((sample.labels < 0) | (sample.labels > VOID)).any()):
         raise ValueError(
             f"labels should be class ids below {VOID} and {VOID} for void, but go from {int(sample.labels.min())} to "
@@ -65,7 +65,7 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
     Raises: ValueError where `size` is not two positive whole numbers.
     """
     require_size(size)
-    _require_one_size(sample)
+    require_one_size(sample)
     height, width = sample.labels.shape
     if (height, width) == tuple(size):
         return sample
@@ -81,7 +81,7 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
     return Sample(image[window].clamp(0, 1).contiguous(), labels[window].contiguous(), instances[window].contiguous())
 
 
-def _require_one_size(sample: Sample) -> None:
+def require_one_size(sample: Sample) -> None:
     """Refuse a sample that is not a floating image (3, H, W) with labels and instances (H, W) of the same size."""
     image, labels, instances = sample
     shapes = tuple(image.shape), tuple(labels.shape), tuple(instances.shape)

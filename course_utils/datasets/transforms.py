@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from course_utils.datasets.samples import VOID, Sample, _require_one_size, require_size
+from course_utils.datasets.samples import VOID, Sample, require_one_size, require_size
 from course_utils.ops.checks import is_number, require_integers, require_range
 
 Transform = Callable[[Sample, torch.Generator], Sample]
@@ -156,7 +156,7 @@ def _require_sample(sample: Sample) -> None:
         raise ValueError(
             f"A transform takes a Sample(image, labels, instances), but was given {type(sample).__name__}."
         )
-    _require_one_size(sample)
+    require_one_size(sample)
 
 
 def _checked_scales(scales: tuple[float, float]) -> tuple[float, float]:

@@ -10,7 +10,8 @@ What holds for every loss here:
   batch is empty, the loss is 0 with zero gradient.
 - A class absent from the truth of the batch is left out of the mean over classes (`absent="left_out"`). Its loss would be
   about 1 for the smallest false alarm, however good the rest. `absent="zero"`: its loss is 0, but it counts in the mean;
-  `absent="counted"`: its loss is computed as that of any other class.
+  `absent="counted"`: its loss is computed as that of any other class. Of the region losses this is 1 for any false alarm
+  then, without a gradient, unless `smooth` is above 0.
 - NaN logits outside void give NaN, which a training loop has to look for.
 - Raises: ValueError for shapes, types, labels and arguments that do not fit; it says what would.
 """
