@@ -120,9 +120,9 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
                 f"{checkpoint.parent} holds a run with other arguments ({'; '.join(changed)}); give another --output, or "
                 f"delete {checkpoint}."
             )
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    unfinished = file.with_name(file.name + ".partial")
+    unfinished.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
+    os.replace(unfinished, file)
 
 
 def _read_arguments(file: Path) -> dict:

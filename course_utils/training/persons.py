@@ -32,10 +32,9 @@ def rare_persons(split: str) -> OneClass:
 
 def losses_for_persons() -> dict[str, Loss]:
     """The losses that lesson 05 and its study compare, by name: functions of logits (B, 2, H, W) and labels (B, H, W)."""
-    weights = weights_of_classes(rare_persons("train"), method="inverse")
     return {
         "cross-entropy": cross_entropy_loss,
-        "weighted cross-entropy": partial(cross_entropy_loss, weight=weights),
+        "weighted cross-entropy": _weighted_cross_entropy,
         "focal": partial(focal_loss, gamma=2.0),
         "Dice": dice_loss,
         "cross-entropy + Dice": weighted_sum((1.0, cross_entropy_loss), (1.0, dice_loss)),
@@ -48,6 +47,16 @@ def losses_for_persons() -> dict[str, Loss]:
         "generalised Dice + 0.01 boundary": weighted_sum((1.0, generalised_dice_loss), (0.01, boundary_loss)),
         "generalised Dice + 0.1 boundary": weighted_sum((1.0, generalised_dice_loss), (0.1, boundary_loss)),
     }
+
+
+def _weighted_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    return cross_entropy_loss(logits, target, weight=_inverse_weights())
+
+
+@lru_cache(maxsize=1)
+def _inverse_weights() -> Tensor:
+    """Counted when a loss first asks for them, so that the names of the losses can be had without drawing a scene."""
+    return weights_of_classes(rare_persons("train"), method="inverse")
 
 
 def train_on_persons(loss: Loss, *, seed: int, steps: int = 1000) -> tuple[nn.Module, History]:
