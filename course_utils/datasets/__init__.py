@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch.utils.data import Dataset
 
 from course_utils.datasets.files import require_split
-from course_utils.datasets.samples import Sample, require_size
+from course_utils.datasets.samples import Sample, checked_size
 
 DOWNLOADS = Path(__file__).resolve().parents[2] / "data" / "downloads"
 
@@ -50,7 +50,7 @@ def load(
     """
     data_set = class_of(name)
     if size is not None:
-        require_size(size)
+        size = checked_size(size)
     if SETS[name].landmark is None:
         return data_set(split) if size is None else data_set(split, size)
     # Before anything is downloaded.

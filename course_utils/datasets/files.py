@@ -46,7 +46,7 @@ def read_labels(path: Path, classes: Mapping[int, int]) -> Tensor:
     Raises: ValueError where the file holds a value that `classes` does not list, or cannot be read.
     """
     stored = read_ids(path).long()
-    table = torch.full((256,), -1)
+    table = torch.full((256,), -1, dtype=torch.int64, device="cpu")
     for value, class_id in classes.items():
         table[value] = class_id
     labels = table[stored]

@@ -65,7 +65,7 @@ class Nuclei(Dataset[Sample]):
         masks = self.folder / name / "masks"
         paths = sorted(masks.glob("[!.]*.png"))
         require_some(paths, masks, "one PNG file per nucleus")
-        instances = torch.zeros(image.shape[-2:], dtype=torch.int64)
+        instances = torch.zeros(image.shape[-2:], dtype=torch.int64, device="cpu")
         for number, path in enumerate(paths, start=1):
             mask = read_labels(path, FILE_VALUES)
             require_same_size(image, mask, self._image(name), path)

@@ -2,6 +2,8 @@
 
 from operator import index as as_integer
 
+from course_utils.ops.checks import is_integer
+
 LENGTHS = {"train": 4096, "val": 256, "test": 256}
 """Samples of each split, unless a length is asked for."""
 
@@ -18,9 +20,9 @@ def checked_length(split: str, length: int | None) -> int:
         raise ValueError(f"split must be one of {', '.join(map(repr, LENGTHS))}, but it is {split!r}.")
     if length is None:
         return LENGTHS[split]
-    if not isinstance(length, int) or length < 1:
+    if not is_integer(length) or length < 1:
         raise ValueError(f"length must be a whole number from 1 on, but it is {length!r}. None gives {LENGTHS[split]}.")
-    return length
+    return int(length)
 
 
 def checked_size(size: tuple[int, int] | None) -> tuple[int, int]:

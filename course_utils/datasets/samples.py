@@ -1,12 +1,12 @@
 """One sample of any data set of the course: its fields, its boxes and masks, its change of size."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_utils.ops.checks import int_pair, is_integer
 from course_utils.ops.masks import ids_to_masks
 
 VOID = 255
@@ -64,10 +64,10 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
 
     Raises: ValueError where `size` is not two positive whole numbers.
     """
-    require_size(size)
+    size = checked_size(size)
     require_one_size(sample)
     height, width = sample.labels.shape
-    if (height, width) == tuple(size):
+    if (height, width) == size:
         return sample
     scale = max(size[0] / height, size[1] / width)
     covering = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
@@ -93,12 +93,16 @@ def require_one_size(sample: Sample) -> None:
         raise ValueError(f"A sample's image is floating in [0, 1], but this is {image.dtype}; divide it by 255.")
 
 
-def require_size(size: tuple[int, int]) -> None:
-    """Refuse a size that is not (H, W)."""
-    if not isinstance(size, tuple | list) or len(size) != 2 or not all(isinstance(n, Integral) and n > 0 for n in size):
+def checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    """A size (H, W) as two numbers of Python.
+
+    Raises: ValueError for what is none.
+    """
+    if not isinstance(size, tuple | list) or len(size) != 2 or not all(is_integer(n) and n > 0 for n in size):
         raise ValueError(
             f"size should be (height, width), two positive whole numbers such as (96, 128), but is {size!r}."
         )
+    return int_pair(size, "size")
 
 
 def _first_and_end(profile: Tensor) -> tuple[Tensor, Tensor]:

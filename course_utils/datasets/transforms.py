@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from course_utils.datasets.samples import VOID, Sample, require_one_size, require_size
-from course_utils.ops.checks import is_number, require_integers, require_range
+from course_utils.datasets.samples import VOID, Sample, checked_size, require_one_size
+from course_utils.ops.checks import is_number, real_number, whole_number
 
 Transform = Callable[[Sample, torch.Generator], Sample]
 
@@ -41,7 +41,7 @@ def flip(sample: Sample, generator: torch.Generator, *, probability: float = 0.5
     from torchvision.transforms.v2 import functional
 
     _require_sample(sample)
-    require_range(0, 1, probability=probability)
+    probability = real_number(probability, "probability", 0, 1)
     if _uniform(generator, 0, 1) >= probability:
         return sample
     return Sample(*(functional.horizontal_flip(layer) for layer in sample))
@@ -61,7 +61,7 @@ def scale_and_crop(
     from torchvision.transforms.v2 import InterpolationMode, functional
 
     _require_sample(sample)
-    require_size(size)
+    size = checked_size(size)
     low, high = _checked_scales(scales)
     factor = math.exp(_uniform(generator, math.log(low), math.log(high)))
     scaled = [max(1, round(side * factor)) for side in sample.labels.shape]
@@ -71,7 +71,7 @@ def scale_and_crop(
         functional.resize(mask[None], scaled, interpolation=InterpolationMode.NEAREST_EXACT)[0] for mask in sample[1:]
     ]
     top, left = (
-        int(torch.randint(max(0, side - wanted) + 1, (), generator=generator))
+        int(torch.randint(max(0, side - wanted) + 1, (), generator=generator, device="cpu"))
         for side, wanted in zip(scaled, size, strict=True)
     )
     below, right = (max(0, wanted - side) for side, wanted in zip(scaled, size, strict=True))
@@ -100,19 +100,18 @@ def colour(
     from torchvision.transforms.v2 import functional
 
     _require_sample(sample)
-    amounts = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue}
-    for name, amount in amounts.items():
-        largest = 0.5 if name == "hue" else 1.0
-        require_range(0, largest, **{name: amount})
+    brightness, contrast = real_number(brightness, "brightness", 0, 1.0), real_number(contrast, "contrast", 0, 1.0)
+    saturation, hue = real_number(saturation, "saturation", 0, 1.0), real_number(hue, "hue", 0, 0.5)
     image = sample.image
-    if brightness:
-        image = functional.adjust_brightness(image, 1 + _uniform(generator, -brightness, brightness))
-    if contrast:
-        image = functional.adjust_contrast(image, 1 + _uniform(generator, -contrast, contrast))
-    if saturation:
-        image = functional.adjust_saturation(image, 1 + _uniform(generator, -saturation, saturation))
-    if hue:
-        image = functional.adjust_hue(image, _uniform(generator, -hue, hue))
+    with image.device:  # torchvision makes tensors where the caller's default is
+        if brightness:
+            image = functional.adjust_brightness(image, 1 + _uniform(generator, -brightness, brightness))
+        if contrast:
+            image = functional.adjust_contrast(image, 1 + _uniform(generator, -contrast, contrast))
+        if saturation:
+            image = functional.adjust_saturation(image, 1 + _uniform(generator, -saturation, saturation))
+        if hue:
+            image = functional.adjust_hue(image, _uniform(generator, -hue, hue))
     return sample._replace(image=image)
 
 
@@ -125,9 +124,9 @@ def elastic(sample: Sample, generator: torch.Generator, *, spread: float = 10.0,
     Raises: ValueError for a spread that is negative or infinite, and fewer than 2 points.
     """
     _require_sample(sample)
-    require_range(0, math.inf, spread=spread)
-    require_integers(2, points=points)
-    coarse = spread * torch.randn(1, 2, points, points, generator=generator).to(sample.image)
+    spread, points = real_number(spread, "spread", 0, math.inf), whole_number(points, "points", minimum=2)
+    drawn = torch.randn(1, 2, points, points, generator=generator, dtype=torch.float32, device="cpu")
+    coarse = spread * drawn.to(sample.image)
     pixels = interpolate(coarse, tuple(sample.labels.shape), mode="bicubic", align_corners=True, antialias=False)
     return displace(sample, pixels[0])
 
@@ -165,7 +164,7 @@ def _checked_scales(scales: tuple[float, float]) -> tuple[float, float]:
         raise ValueError(
             f"scales must be (low, high), two numbers with 0 < low <= high <= {LARGEST_SCALE}, but is {scales!r}."
         )
-    return pair
+    return float(pair[0]), float(pair[1])
 
 
 def _outside(sample: Sample) -> tuple[float, int, int]:
@@ -174,4 +173,4 @@ def _outside(sample: Sample) -> tuple[float, int, int]:
 
 
 def _uniform(generator: torch.Generator, low: float, high: float) -> float:
-    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
+    return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64, device="cpu"))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.datasets.samples import VOID
-from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.ops.checks import require_tensor, whole_numbers
 
 
 def draw_windows(
@@ -24,8 +24,8 @@ def draw_windows(
     that do not belong together, labels that are no classes, labels that are all void where the middle of a window can be,
     and numbers that are no integers.
     """
-    require_integers(1, window=window, batch_size=batch_size)
-    require_integers(0, steps=steps, seed=seed)
+    window, batch_size = whole_numbers(1, window=window, batch_size=batch_size)
+    steps, seed = whole_numbers(0, steps=steps, seed=seed)
     _check(images, labels, window)
     radius, (height, width) = window // 2, labels.shape[1:]
     inner = labels[:, radius : height - radius, radius : width - radius]
@@ -35,7 +35,7 @@ def draw_windows(
     classes = inner[places[:, 0], places[:, 1], places[:, 2]]
     places = places[classes.argsort(stable=True)]
     windows = images.unfold(2, window, 1).unfold(3, window, 1)  # a view (N, C, rows, columns, window, window)
-    generator = torch.Generator(images.device).manual_seed(int(seed))
+    generator = torch.Generator(images.device).manual_seed(seed)
     return _batches(windows, places, torch.bincount(classes), steps, batch_size, generator)
 
 

@@ -11,12 +11,12 @@ from course_utils.losses.masking import (
     Absent,
     mean_of_sum,
     mean_over_classes,
-    require_above,
     require_absent,
     soft_masks,
 )
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import real_number, require_tensor
 from course_utils.ops.distance import distance_to
+from course_utils.ops.known import on_host
 
 
 def boundary_loss(
@@ -56,7 +56,7 @@ def hausdorff_loss(
     Source: Karimi and Salcudean 2020, section 2, the form by distance transforms (arXiv 1904.10030).
     """
     require_absent(absent)
-    require_above(0, 8, alpha=alpha)  # float32 holds sums of such powers even for large images
+    alpha = real_number(alpha, "alpha", 0, 8, exclusive=True)  # float32 holds sums of such powers even for large images
     p, g, valid = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     distances = sum(signed_distance(mask, valid, dtype=p.dtype).abs() ** alpha for mask in (p > 0.5, g > 0))
     return _mean((p - g).square() * distances, g, valid, absent)
@@ -82,11 +82,17 @@ def signed_distance(mask: Tensor, valid: Tensor | None = None, *, dtype: torch.d
         )
     inside, outside = mask & valid, ~mask & valid
     bounded = inside.any(-1).any(-1) & outside.any(-1).any(-1)
-    inside, outside = inside[bounded], outside[bounded]
-    to_inside, to_outside = distance_to(inside, dtype=dtype), distance_to(outside, dtype=dtype)
+    if not on_host(mask):
+        # How many images are bounded is not asked for, since a GPU would have to be waited for: distances in all of them.
+        return torch.where(bounded[..., None, None], _distances(inside, outside, dtype), 0)
     distances = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-    distances[bounded] = torch.where(outside, to_inside, 0) - torch.where(inside, to_outside, 0)
+    distances[bounded] = _distances(inside[bounded], outside[bounded], dtype)
     return distances
+
+
+def _distances(inside: Tensor, outside: Tensor, dtype: torch.dtype) -> Tensor:
+    to_inside, to_outside = distance_to(inside, dtype=dtype), distance_to(outside, dtype=dtype)
+    return torch.where(outside, to_inside, 0) - torch.where(inside, to_outside, 0)
 
 
 def _mean(values: Tensor, truth: Tensor, valid: Tensor, absent: Absent) -> Tensor:

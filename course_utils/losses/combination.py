@@ -24,8 +24,10 @@ def weighted_sum(*terms: tuple[float, Loss]) -> Loss:
                 "`weighted_sum((1.0, cross_entropy_loss), (0.5, dice_loss))`."
             )
 
+    weighted = [(float(weight), loss) for weight, loss in terms]
+
     def total(logits: Tensor, target: Tensor) -> Tensor:
-        return sum(weight * loss(logits, target) for weight, loss in terms)
+        return sum(weight * loss(logits, target) for weight, loss in weighted)
 
     return total
 

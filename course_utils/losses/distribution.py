@@ -9,11 +9,10 @@ from torch.nn.functional import logsigmoid
 from course_utils.losses.masking import (
     mean_of_sum,
     one_hot,
-    require_above,
     require_class_vector,
     without_void,
 )
-from course_utils.ops.checks import require_range
+from course_utils.ops.checks import real_number
 
 
 def cross_entropy_loss(
@@ -30,7 +29,7 @@ def cross_entropy_loss(
     weights changes nothing. `label_smoothing` = s replaces the one-hot truth g by (1 - s) g + s / K: Szegedy et al. 2016,
     section 7 (arXiv 1512.00567).
     """
-    require_range(0, 1, label_smoothing=label_smoothing)
+    label_smoothing = real_number(label_smoothing, "label_smoothing", 0, 1)
     logits, labels, valid = without_void(logits, target, ignore_index=ignore_index)
     log_p = logits.log_softmax(1)
     weights = valid.to(log_p.dtype)
@@ -53,7 +52,7 @@ def focal_loss(
     Differs from the paper: one softmax over classes, not a sigmoid for each (that is `sigmoid_focal_loss`); the mean is
     taken over pixels, whose weights it is not divided by.
     """
-    require_range(0, math.inf, gamma=gamma)
+    gamma = real_number(gamma, "gamma", 0, math.inf)
     logits, labels, valid = without_void(logits, target, ignore_index=ignore_index)
     log_p = _of_true_class(logits.log_softmax(1), labels)
     # Not 0, where a power below 1 is infinitely steep.
@@ -80,13 +79,13 @@ def sigmoid_focal_loss(
     Source: Lin et al. 2017, equation 5 (arXiv 1708.02002).
     Differs from the paper: the mean is taken over all pixels and classes, not over what is foreground.
     """
-    require_range(0, math.inf, gamma=gamma)
+    gamma = real_number(gamma, "gamma", 0, math.inf)
     yes, valid, right = _answers(logits, target, ignore_index, multilabel)
     # Of an infinite logit the logarithm is infinite, and 0 times that no number.
     log_rest = logsigmoid(-right).clamp_min(torch.finfo(right.dtype).min)
     losses = -(gamma * log_rest).exp() * logsigmoid(right)
     if alpha is not None:
-        require_range(0, 1, alpha=alpha)
+        alpha = real_number(alpha, "alpha", 0, 1)
         losses = torch.where(yes, alpha * losses, (1 - alpha) * losses)
     return mean_of_sum((losses * valid).sum(), valid.sum())
 
@@ -97,12 +96,17 @@ def top_k_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = 255
     Source: Wu, Shen and van den Hengel 2016, online bootstrapping (arXiv 1605.06885).
     Differs from the paper: a fraction of the pixels, not a number of them.
     """
-    require_above(0, 1, fraction=fraction)
+    fraction = real_number(fraction, "fraction", 0, 1, exclusive=True)
     logits, labels, valid = without_void(logits, target, ignore_index=ignore_index)
-    losses = -_of_true_class(logits.log_softmax(1), labels)[valid]
+    losses = -_of_true_class(logits.log_softmax(1), labels)
     # A tenth of 30 pixels is 3, even if rounding has made 3.0000000000000004 of it.
-    count = max(math.ceil(fraction * losses.numel() - 1e-6), 1)
-    return losses.topk(min(count, losses.numel()), sorted=False).values.sum() / count
+    at_most = min(max(math.ceil(fraction * losses.numel() - 1e-6), 1), losses.numel())
+    hardest = losses.masked_fill(~valid, -1).flatten().topk(at_most).values  # void comes last
+    # How many of them are to be taken stays a tensor: as a number, it would have to be waited for on a GPU.
+    labelled = valid.sum()
+    count = (fraction * labelled.double() - 1e-6).ceil().clamp_min(1) * (labelled > 0)
+    chosen = torch.arange(at_most, device=losses.device) < count
+    return mean_of_sum(torch.where(chosen, hardest, 0).sum(), count.to(losses.dtype))
 
 
 def bce_with_logits_loss(

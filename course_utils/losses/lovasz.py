@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from course_utils.losses.masking import Absent, mean_over_classes, require_absent, require_bools, soft_masks
+from course_utils.losses.masking import Absent, mean_over_classes, require_absent, soft_masks
+from course_utils.ops.checks import require_bools
+from course_utils.ops.known import on_host
 
 
 def lovasz_softmax_loss(
@@ -28,13 +30,21 @@ def lovasz_softmax_loss(
     p, g, _ = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     p, g = _rows(p, per_image), _rows(g, per_image)
     present = g.any(-1)
-    chosen = torch.ones_like(present) if absent == "counted" else present  # sorting is what takes the time
-    # Void, where both are 0, comes last and adds nothing.
-    errors, order = (g - p).abs()[chosen].sort(-1, descending=True)
-    extensions = (errors * _steps(g[chosen].gather(-1, order))).sum(-1)
-    # Zeros, but for NaN where p is NaN.
-    losses = (0 * p.sum(-1)).masked_scatter(chosen, extensions)
+    if absent == "counted" or not on_host(p):
+        losses = _extension(p, g)
+    else:
+        # Sorting takes the time, so only what is present is sorted. How much that is, a GPU would have to be asked.
+        losses = (0 * p.sum(-1)).masked_scatter(
+            present, _extension(p[present], g[present])
+        )  # 0, and NaN where p is NaN
     return mean_over_classes(losses, present, absent)
+
+
+def _extension(p: Tensor, g: Tensor) -> Tensor:
+    """The Lovász extension of 1 - IoU at the errors |g - p| of each row."""
+    # Void, where both are 0, comes last and adds nothing.
+    errors, order = (g - p).abs().sort(-1, descending=True)
+    return (errors * _steps(g.gather(-1, order))).sum(-1)
 
 
 def _rows(maps: Tensor, per_image: bool) -> Tensor:

@@ -5,7 +5,9 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import is_integer, require_range, require_tensor
+from course_utils.ops.checks import require_bools, require_tensor
+from course_utils.ops.known import recall, remember
+from course_utils.ops.labels import label_range, outside, require_label_type, void_label
 from course_utils.ops.precision import at_least_float32
 
 Absent = Literal["left_out", "zero", "counted"]
@@ -40,12 +42,12 @@ def without_void(logits: Tensor, target: Tensor, *, ignore_index: int | None, mu
     Raises: ValueError for shapes, types and labels that do not fit.
     """
     require_bools(multilabel=multilabel)
-    require_ignore_index(ignore_index)
+    ignore_index = void_label(ignore_index)
     _require_shapes(logits, target, multilabel)
+    _require_labels(target, 2 if multilabel else logits.shape[1], ignore_index)
     target = target.long()
     valid = torch.ones_like(target, dtype=torch.bool) if ignore_index is None else target != ignore_index
     labels = target * valid
-    _require_labels(labels, 2 if multilabel else logits.shape[1], ignore_index)
     # Chosen, not multiplied: not even an infinite logit leaves a gradient behind.
     everywhere = valid if multilabel else valid[:, None]
     logits = torch.where(everywhere, at_least_float32(logits), 0)
@@ -91,38 +93,6 @@ def require_absent(absent: Absent) -> None:
         raise ValueError(f"absent must be one of {get_args(Absent)}, but is {absent!r}.")
 
 
-def require_bools(**values: bool) -> None:
-    """Refuse what is neither True nor False: the text "no" would count as true.
-
-    Raises: ValueError that names the argument.
-    """
-    for name, value in values.items():
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be True or False, but is {value!r}.")
-
-
-def require_ignore_index(ignore_index: int | None) -> None:
-    """Refuse what is no label, and so would be void nowhere.
-
-    Raises: ValueError.
-    """
-    if ignore_index is not None and not is_integer(ignore_index):
-        raise ValueError(
-            f"ignore_index must be the integer that marks void, or None where nothing is void, but is {ignore_index!r}."
-        )
-
-
-def require_above(minimum: float, maximum: float, **values: float) -> None:
-    """As `require_range`, but refuse the minimum, too.
-
-    Raises: ValueError that names the argument.
-    """
-    require_range(minimum, maximum, **values)
-    for name, value in values.items():
-        if value == minimum:
-            raise ValueError(f"{name} must be above {minimum}, but is {value!r}.")
-
-
 def require_class_vector(vector: Tensor, name: str, logits: Tensor) -> Tensor:
     """A vector with one weight a class, in the type and on the device of the logits.
 
@@ -134,11 +104,14 @@ def require_class_vector(vector: Tensor, name: str, logits: Tensor) -> Tensor:
             f"{name} must hold one number for each of the {logits.shape[1]} classes, but its shape is "
             f"{tuple(vector.shape)}."
         )
-    if vector.is_complex() or not (vector.isfinite() & (vector >= 0)).all() or not vector.any():
-        raise ValueError(
-            f"{name} must hold finite numbers of 0 or more, and not only 0, but holds {vector.tolist()}; `class_weights` "
-            "makes such weights from counts."
-        )
+    # Looked at once for all steps of a training, since a GPU has to be waited for.
+    if not recall(vector, "weights"):
+        if vector.is_complex() or not (vector.isfinite() & (vector >= 0)).all() or not vector.any():
+            raise ValueError(
+                f"{name} must hold finite numbers of 0 or more, and not only 0, but holds {vector.tolist()}; "
+                "`class_weights` makes such weights from counts."
+            )
+        remember(vector, "weights", True)
     return vector.to(logits)
 
 
@@ -150,8 +123,7 @@ def _require_shapes(logits: Tensor, target: Tensor, multilabel: bool) -> None:
             f"logits must be floating (B, K, H, W), but are {logits.dtype} of shape {tuple(logits.shape)}; pass what the "
             "network returns, before softmax and argmax."
         )
-    if target.is_floating_point() or target.is_complex():
-        raise ValueError(f"target must hold integer labels, but is {target.dtype}; convert it with `.long()`.")
+    require_label_type(target, "target")
     if target.device != logits.device:
         raise ValueError(f"logits are on {logits.device} and target on {target.device}; move one of them.")
     batch, classes, *size = logits.shape
@@ -184,14 +156,11 @@ def _fix(target: Tensor, expected: tuple[int, ...], size: list[int]) -> str:
     return "give each image its labels"
 
 
-def _require_labels(labels: Tensor, num_classes: int, ignore_index: int | None) -> None:
-    # One wait for a GPU; without it a wrong label ends the process there, with a message that names no label.
-    if labels.numel() == 0:
-        return
-    low, high = torch.stack(labels.aminmax()).tolist()
-    if low < 0 or high >= num_classes:
+def _require_labels(target: Tensor, num_classes: int, ignore_index: int | None) -> None:
+    # A wrong label would end the process on a GPU, with a message that names no label.
+    found = outside(label_range(target, ignore_index), num_classes)
+    if found is not None:
         raise ValueError(
-            f"target must hold labels in 0 … {num_classes - 1} or void ({ignore_index}), but holds "
-            f"{low if low < 0 else high}; map it to these classes (a mask stored as 0 and 255 becomes labels by "
-            "`(target > 127).long()`), or correct ignore_index."
+            f"target must hold labels in 0 … {num_classes - 1} or void ({ignore_index}), but holds {found}; map it to these "
+            "classes (a mask stored as 0 and 255 becomes labels by `(target > 127).long()`), or correct ignore_index."
         )

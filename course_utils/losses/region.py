@@ -15,20 +15,19 @@ from course_utils.losses.masking import (
     Absent,
     mean_of_sum,
     mean_over_classes,
-    require_above,
     require_absent,
-    require_bools,
     soft_masks,
 )
-from course_utils.ops.checks import require_range
+from course_utils.ops.checks import real_number, require_bools
 
 
 class Sums(NamedTuple):
-    """Sums over pixels of p g, of p (or p²) and of g, for each class (K,) or each image and class (B, K)."""
+    """Sums over pixels of p g, of p (or p²) and of g, for each class (K,) or each image and class (B, K); and ε."""
 
     common: Tensor
     predicted: Tensor
     truth: Tensor
+    smooth: float
 
 
 def dice_loss(
@@ -45,7 +44,7 @@ def dice_loss(
 
     Source: Drozdzal et al. 2016, section 3 (arXiv 1608.04117).
     """
-    common, predicted, truth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
+    common, predicted, truth, smooth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     losses = 1 - _ratio(2 * common + smooth, predicted + truth + smooth)
     return mean_over_classes(losses, truth > 0, absent)
 
@@ -68,8 +67,8 @@ def squared_dice_loss(
     """
     require_bools(pooled=pooled)
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel, power=2)
-    common, predicted, truth = (s.sum(-1, keepdim=True) for s in sums) if pooled else sums
-    losses = 1 - _ratio(2 * common + smooth, predicted + truth + smooth)
+    common, predicted, truth = (s.sum(-1, keepdim=True) for s in sums[:3]) if pooled else sums[:3]
+    losses = 1 - _ratio(2 * common + sums.smooth, predicted + truth + sums.smooth)
     return mean_over_classes(losses, truth > 0, absent)
 
 
@@ -90,8 +89,8 @@ def generalised_dice_loss(
     Differs from the paper: a class that the truth lacks, whose weight would be infinite, has weight 0 ("left_out" and
     "zero" are the same here); with `absent="counted"` it has the largest weight of the others.
     """
-    require_range(0, 4, exponent=exponent)  # float32 still holds the weight of 16 million pixels
-    common, predicted, truth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
+    exponent = real_number(exponent, "exponent", 0, 4)  # float32 still holds the weight of 16 million pixels
+    common, predicted, truth, smooth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     present = truth > 0
     weights = torch.where(present, truth.clamp_min(1) ** -exponent, 0)
     if absent == "counted":
@@ -116,7 +115,7 @@ def jaccard_loss(
 
     Source: Rahman and Wang 2016, section 2.
     """
-    common, predicted, truth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
+    common, predicted, truth, smooth = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
     losses = 1 - _ratio(common + smooth, predicted + truth - common + smooth)
     return mean_over_classes(losses, truth > 0, absent)
 
@@ -140,7 +139,7 @@ def tversky_loss(
     Source: Salehi et al. 2017, section 2 (arXiv 1706.05721), whose α and β for lesions are the defaults.
     """
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
-    return mean_over_classes(_tversky(sums, alpha, beta, smooth), sums.truth > 0, absent)
+    return mean_over_classes(_tversky(sums, alpha, beta), sums.truth > 0, absent)
 
 
 def focal_tversky_loss(
@@ -162,9 +161,9 @@ def focal_tversky_loss(
     Differs from the paper: α weights FP and β FN, as in `tversky_loss`, not the other way round; a mean over classes, not
     a sum.
     """
-    require_above(0, math.inf, gamma=gamma)
+    gamma = real_number(gamma, "gamma", 0, math.inf, exclusive=True)
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
-    losses = _tversky(sums, alpha, beta, smooth)
+    losses = _tversky(sums, alpha, beta)
     # At 0 a root is infinitely steep, and rounding can lead below it.
     imperfect = ~(losses <= 0)  # NaN as well, which is to stay
     losses = torch.where(imperfect, torch.where(imperfect, losses, 1) ** (1 / gamma), 0)
@@ -188,9 +187,9 @@ def asymmetric_similarity_loss(
 
     Source: Hashemi et al. 2018 (arXiv 1803.11078).
     """
-    require_range(0, 1000, beta=beta)  # beyond, only recall would be left
+    beta = real_number(beta, "beta", 0, 1000)  # beyond, only recall would be left
     sums = _sums(logits, target, ignore_index, absent, per_image, smooth, multilabel)
-    losses = _tversky(sums, 1 / (1 + beta**2), beta**2 / (1 + beta**2), smooth)
+    losses = _tversky(sums, 1 / (1 + beta**2), beta**2 / (1 + beta**2))
     return mean_over_classes(losses, sums.truth > 0, absent)
 
 
@@ -207,17 +206,17 @@ def _sums(
 ) -> Sums:
     require_absent(absent)
     require_bools(per_image=per_image)
-    require_range(0, math.inf, smooth=smooth)
+    smooth = real_number(smooth, "smooth", 0, math.inf)
     p, g, _ = soft_masks(logits, target, ignore_index=ignore_index, multilabel=multilabel)
     pixels = (2, 3) if per_image else (0, 2, 3)
-    return Sums((p * g).sum(pixels), (p**power).sum(pixels), g.sum(pixels))
+    return Sums((p * g).sum(pixels), (p**power).sum(pixels), g.sum(pixels), smooth)
 
 
-def _tversky(sums: Sums, alpha: float, beta: float, smooth: float) -> Tensor:
-    require_range(0, math.inf, alpha=alpha, beta=beta)
+def _tversky(sums: Sums, alpha: float, beta: float) -> Tensor:
+    alpha, beta = real_number(alpha, "alpha", 0, math.inf), real_number(beta, "beta", 0, math.inf)
     if alpha == beta == 0:
         raise ValueError("alpha and beta must not both be 0, or no error costs anything; 1/2 for both gives Dice.")
-    common, predicted, truth = sums
+    common, predicted, truth, smooth = sums
     return 1 - _ratio(common + smooth, common + alpha * (predicted - common) + beta * (truth - common) + smooth)
 
 

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from course_utils.losses.masking import require_above, require_ignore_index
-from course_utils.ops.checks import require_integers, require_range, require_tensor
+from course_utils.ops.checks import real_number, require_tensor, whole_number
+from course_utils.ops.labels import require_label_type, void_label
 
 Method = Literal["inverse", "square_root", "median_frequency", "enet", "effective_number"]
 
@@ -25,13 +25,10 @@ def count_pixels(label_maps: Iterable[Tensor], num_classes: int, *, ignore_index
 
     Raises: ValueError for labels outside 0 … K - 1 that are not `ignore_index`, and for maps that hold no integers.
     """
-    require_integers(1, num_classes=num_classes)
-    require_ignore_index(ignore_index)
-    pixels, image_pixels = torch.zeros(2, num_classes, dtype=torch.int64)
+    num_classes, ignore_index = whole_number(num_classes, "num_classes", minimum=1), void_label(ignore_index)
+    pixels, image_pixels = torch.zeros(2, num_classes, dtype=torch.int64, device="cpu")
     for labels in label_maps:
-        require_tensor(labels, "a label map")
-        if labels.is_floating_point() or labels.is_complex():
-            raise ValueError(f"A label map must hold integers, but is {labels.dtype}; convert it with `.long()`.")
+        require_label_type(labels, "A label map")
         labels = labels.flatten().long()
         labels = labels if ignore_index is None else labels[labels != ignore_index]
         if ((labels < 0) | (labels >= num_classes)).any():
@@ -83,10 +80,10 @@ def class_weights(
         frequencies = n / _image_counts(image_counts, n)
         weights = frequencies[present].quantile(0.5) / frequencies
     elif method == "enet":
-        require_above(1, math.inf, constant=constant)  # or weights are infinite or negative
+        constant = real_number(constant, "constant", 1, math.inf, exclusive=True)  # or weights are infinite or negative
         weights = 1 / (constant + shares).log()
     else:
-        require_range(0, math.nextafter(1, 0), beta=beta)
+        beta = real_number(beta, "beta", 0, math.nextafter(1, 0))
         # β^n - 1 in one step: where β is nearly 1, so is its power, and the difference has no digits left.
         weights = (1 - beta) / -torch.expm1(n * math.log(beta)) if beta > 0 else torch.ones_like(n)
     return torch.where(present, weights, 0).float()

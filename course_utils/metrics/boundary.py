@@ -5,9 +5,17 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.metrics.semantic import as_labels, confusion_matrix, scores, without_void
-from course_utils.ops.checks import require_tensor
+from course_utils.metrics.semantic import (
+    are_known,
+    as_labels,
+    checked_classes,
+    count_pairs,
+    scores,
+    without_void,
+)
+from course_utils.ops.checks import real_number, require_tensor
 from course_utils.ops.distance import distance_to
+from course_utils.ops.labels import void_label
 from course_utils.ops.masks import boundaries
 
 _VOID = -1
@@ -35,7 +43,7 @@ def boundary_iou(
     Shapes: as `confusion_matrix`, with two dimensions at least. Raises: ValueError as that does, and for a width below 1.
     """
     matrix = boundary_matrix(pred, target, num_classes, width=width, ignore_index=ignore_index, border=border)
-    return scores(matrix).iou[:num_classes]
+    return scores(matrix).iou[:-1]
 
 
 def boundary_matrix(
@@ -51,6 +59,7 @@ def boundary_matrix(
 
     The last class is "on no boundary". Matrices of several batches add up; `scores(matrix).iou[:K]` is the boundary IoU.
     """
+    num_classes = checked_classes(num_classes)
     pred, target = _voided(pred, target, num_classes, ignore_index)
     if width is None:
         width = max(1, round(0.02 * math.hypot(*target.shape[-2:])))
@@ -58,7 +67,7 @@ def boundary_matrix(
     for labels in (pred, target):
         near = boundaries(labels, width, ignore_index=_VOID, border=border)
         kept.append(labels.masked_fill(~near & (labels != _VOID), num_classes))
-    return confusion_matrix(*kept, num_classes + 1, ignore_index=_VOID)
+    return count_pairs(*kept, num_classes + 1, _VOID, known=True)
 
 
 def boundary_f1(
@@ -84,11 +93,11 @@ def boundary_f1(
     Shapes: as `confusion_matrix`, with two dimensions at least. Raises: ValueError as that does, and for a tolerance
     below 0.
     """
+    num_classes = checked_classes(num_classes)
     pred, target = _voided(pred, target, num_classes, ignore_index)
     if tolerance is None:
         tolerance = 0.0075 * math.hypot(*target.shape[-2:])
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be a distance of 0 pixels or more, but is {tolerance}.")
+    tolerance = real_number(tolerance, "tolerance", 0, math.inf, finite=False)
     pred_edges, target_edges = (boundaries(labels, ignore_index=_VOID) for labels in (pred, target))
     counts = []
     for k in range(num_classes):
@@ -122,8 +131,7 @@ def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tens
             "hausdorff_distance needs two bool masks of one shape (…, H, W), but got "
             f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}; compare labels with a class (`labels == 3`)."
         )
-    if not 0 <= percentile <= 100:
-        raise ValueError(f"percentile must be in 0 … 100, but is {percentile}.")
+    percentile = real_number(percentile, "percentile", 0, 100)
     contours = [
         (mask & boundaries(mask, border=True)).reshape(math.prod(a.shape[:-2]), *a.shape[-2:]) for mask in (a, b)
     ]
@@ -140,8 +148,10 @@ def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tens
 
 def _voided(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None) -> tuple[Tensor, Tensor]:
     """Prediction and truth as labels, both -1 where the truth is void."""
-    pred, target = as_labels(pred, target, num_classes)
+    ignore_index = void_label(ignore_index)
+    pred, target = as_labels(pred, target, num_classes, ignore_index)
     if target.ndim < 2:
         raise ValueError(f"Boundaries need label maps (…, H, W), but target has the shape {tuple(target.shape)}.")
-    pred, target, valid = without_void(pred, target, num_classes, ignore_index)
+    known = are_known(pred, target, num_classes, ignore_index)
+    pred, target, valid = without_void(pred, target, num_classes, ignore_index, known=known)
     return pred.masked_fill(~valid, _VOID), target.masked_fill(~valid, _VOID)

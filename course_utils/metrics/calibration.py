@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.ops.checks import require_tensor, whole_number
 
 
 class Reliability(NamedTuple):
@@ -38,7 +38,7 @@ def reliability(probabilities: Tensor, truth: Tensor, *, bins: int = 10) -> Reli
     """
     require_tensor(probabilities, "probabilities")
     require_tensor(truth, "truth")
-    require_integers(1, bins=bins)
+    bins = whole_number(bins, "bins", minimum=1)
     if probabilities.shape != truth.shape or probabilities.numel() == 0:
         raise ValueError(
             f"probabilities and truth must be of one shape and not empty, but are {tuple(probabilities.shape)} and "

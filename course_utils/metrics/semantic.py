@@ -6,7 +6,10 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import is_integer, real_number, require_tensor
+from course_utils.ops.counts import count_indices
+from course_utils.ops.known import on_host, recall
+from course_utils.ops.labels import LabelRange, know_range, outside, require_label_type, void_label
 
 Absent = Literal["nan", "truth", "zero", "one"]
 MOST_CLASSES = 2**13
@@ -21,34 +24,39 @@ def confusion_matrix(pred: Tensor, target: Tensor, num_classes: int, ignore_inde
     `ignore_index` (void) are left out, whatever was predicted there; with `ignore_index=None` no pixel is void.
     Matrices of several batches add up to the matrix of the data set.
 
-    Raises: ValueError for shapes that do not match, types that are no labels, logits that are NaN, and, where the truth
-    is not void, labels outside 0 … K - 1.
+    Raises: ValueError for shapes that do not match, types that are no labels, and, where the truth is not void, logits that
+    are NaN and labels outside 0 … K - 1.
     """
-    pred, target = as_labels(pred, target, num_classes)
+    num_classes, ignore_index = checked_classes(num_classes), void_label(ignore_index)
+    pred, target = as_labels(pred, target, num_classes, ignore_index)
+    return count_pairs(
+        pred, target, num_classes, ignore_index, known=are_known(pred, target, num_classes, ignore_index)
+    )
+
+
+def count_pairs(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None, *, known: bool) -> Tensor:
+    """The confusion matrix of integer labels of one shape; for `known` see `without_void`."""
     size = num_classes**2
     counts = torch.zeros(size, dtype=torch.int64, device=target.device)
     # In pieces that stay in a processor's cache this takes a fraction of the time that it takes in one go.
-    piece = max(2**18, size) if target.device.type == "cpu" else max(target.numel(), 1)
+    piece = max(2**18, size) if on_host(target) else max(target.numel(), 1)
     for p, t in zip(pred.flatten().split(piece), target.flatten().split(piece), strict=True):
-        p, t, valid = without_void(p, t, num_classes, ignore_index)
-        counts += torch.bincount(t * num_classes + p, minlength=size)
+        p, t, valid = without_void(p, t, num_classes, ignore_index, known=known)
+        counts += count_indices(t * num_classes + p, size)
         counts[0] -= (~valid).sum()  # void came as class 0, predicted as class 0
     return counts.view(num_classes, num_classes)
 
 
-def as_labels(pred: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+def as_labels(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None) -> tuple[Tensor, Tensor]:
     """Prediction (labels or logits) and truth as integer labels of one shape, see `confusion_matrix`."""
-    _require_classes(num_classes)
     if not isinstance(pred, Tensor) or not isinstance(target, Tensor):
         raise ValueError(
             f"pred and target must be tensors, but are {type(pred).__name__} and {type(target).__name__}; convert them "
             "with `torch.as_tensor`."
         )
-    if target.is_floating_point() or target.is_complex() or pred.is_complex():
-        raise ValueError(
-            f"target must hold integer labels and pred labels or logits, but these are {target.dtype} and "
-            f"{pred.dtype}; convert labels with `.long()`."
-        )
+    require_label_type(target, "target")
+    if pred.is_complex():
+        raise ValueError(f"pred must hold labels or logits, but is {pred.dtype}; take its real part.")
     if pred.is_floating_point():
         logits_shape = (*target.shape[:-2], num_classes, *target.shape[-2:])
         if target.ndim < 2 or pred.shape != logits_shape:
@@ -57,8 +65,10 @@ def as_labels(pred: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, T
                 f"is {tuple(pred.shape)}. If it holds labels, convert it with `.long()`."
             )
         largest, pred = pred.max(dim=-3)
-        if largest.isnan().any():
+        unknown = largest.isnan() if ignore_index is None else largest.isnan() & (target != ignore_index)
+        if unknown.any():
             raise ValueError("pred holds logits that are NaN, of which none is the largest; look for where they arise.")
+        know_range(pred, LabelRange(0, num_classes - 1, None))
     if pred.shape != target.shape:
         raise ValueError(
             f"pred and target must have one shape, but these have {tuple(pred.shape)} and {tuple(target.shape)}; resize the "
@@ -71,25 +81,42 @@ def as_labels(pred: Tensor, target: Tensor, num_classes: int) -> tuple[Tensor, T
     return pred, target
 
 
-def _require_classes(num_classes: int) -> None:
-    if not isinstance(num_classes, int) or isinstance(num_classes, bool) or not 1 <= num_classes <= MOST_CLASSES:
+def checked_classes(num_classes: int) -> int:
+    """The number of classes as Python's `int`.
+
+    Raises: ValueError for what is none, and for more than a matrix can have.
+    """
+    if not is_integer(num_classes) or not 1 <= num_classes <= MOST_CLASSES:
         raise ValueError(f"num_classes must be a whole number from 1 to {MOST_CLASSES}, but is {num_classes!r}.")
+    return int(num_classes)
+
+
+def are_known(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None) -> bool:
+    """Whether both are known to be labels of these classes, so that they need not be looked at again."""
+    ranges = recall(pred, "range"), recall(target, "range")
+    if not all(isinstance(found, LabelRange) and outside(found, num_classes) is None for found in ranges):
+        return False
+    return ranges[0].void is None and ranges[1].void == ignore_index  # a prediction has no void of its own
 
 
 def without_void(
-    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None
+    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None, *, known: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Labels that are 0 where the truth is void, and a mask of where it is not.
 
-    Their type is int16 where it holds all of them and K² - 1, otherwise int64.
+    Their type is int16 where it holds all of them and K² - 1, otherwise int64. `known`: they are known to be labels of these
+    classes (`are_known`), and are not looked at.
 
     Raises: ValueError for other labels outside 0 … K - 1.
     """
     small = num_classes**2 <= _LARGEST and abs(ignore_index or 0) <= _LARGEST
-    pred, target = (_narrowed(labels) if small else labels.long() for labels in (pred, target))
+    if known:
+        pred, target = ((labels.short() if small else labels.long()) for labels in (pred, target))
+    else:
+        pred, target = (_narrowed(labels) if small else labels.long() for labels in (pred, target))
     valid = torch.ones_like(target, dtype=torch.bool) if ignore_index is None else target != ignore_index
     pred, target = pred * valid, target * valid
-    for name, labels in (("pred", pred), ("target", target)):
+    for name, labels in () if known else (("pred", pred), ("target", target)):
         low, high = _extremes(labels)
         if low < 0 or high >= num_classes:
             found = low if low < 0 else high
@@ -194,11 +221,11 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int, *, ignore_index: int | None = 255, absent: Absent = "nan") -> None:
-        _require_classes(num_classes)
         if absent not in get_args(Absent):
             raise ValueError(f"absent must be one of {get_args(Absent)}, but is {absent!r}.")
-        self.num_classes, self.ignore_index, self.absent = num_classes, ignore_index, absent
-        self.matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+        self.num_classes, self.ignore_index = checked_classes(num_classes), void_label(ignore_index)
+        self.absent = absent
+        self.matrix = torch.zeros(self.num_classes, self.num_classes, dtype=torch.int64, device="cpu")
 
     def update(self, pred: Tensor, target: Tensor) -> None:
         """Add a batch of labels or logits, see `confusion_matrix`; a batch that is refused changes nothing."""
@@ -235,8 +262,7 @@ def power_mean(values: Tensor, exponent: float, *, dim: int = -1) -> Tensor:
     require_tensor(values, "values")
     if not values.is_floating_point() or values.numel() == 0 or not ((values >= 0) & values.isfinite()).all():
         raise ValueError(f"power_mean needs finite floating values of 0 and above, at least one, but got {values}.")
-    if math.isnan(exponent):
-        raise ValueError("power_mean needs a number as exponent, but got NaN.")
+    exponent = real_number(exponent, "exponent", -math.inf, math.inf, finite=False)
     if math.isinf(exponent):
         return values.amax(dim) if exponent > 0 else values.amin(dim)
     exact = values.double()

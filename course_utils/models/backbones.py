@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.models.layers import Normalise, basic_block, conv_norm, positive_integers
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 
 
 class SmallResNet(nn.Module):
@@ -78,7 +78,7 @@ def last_map_at(strides: tuple[int, ...], stride: int) -> int:
 
     Raises: ValueError with the strides there are, if none is this one, and for what is no positive integer.
     """
-    require_integers(1, stride=stride)
+    stride = whole_number(stride, "stride", minimum=1)
     if stride not in strides:
         there = ", ".join(str(value) for value in sorted(set(strides)))
         raise ValueError(f"The backbone has no map at stride {stride}, but at {there}; choose one of these.")
@@ -170,9 +170,9 @@ def check_backbone(backbone: nn.Module) -> None:
 def _try(backbone: nn.Module, shape: tuple[int, ...]) -> None:
     channels, strides = backbone.channels, backbone.strides
     where = f"on images {shape} in {'training' if backbone.training else 'evaluation'} mode"
-    like = next((value for value in backbone.parameters() if value.is_floating_point()), torch.empty(0))
+    like = next((value for value in backbone.parameters() if value.is_floating_point()), torch.empty(0, device="cpu"))
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(shape, generator=generator).to(like).requires_grad_()
+    images = torch.rand(shape, generator=generator, device="cpu").to(like).requires_grad_()
     try:
         maps = backbone(images)
     except Exception as error:
@@ -184,7 +184,7 @@ def _try(backbone: nn.Module, shape: tuple[int, ...]) -> None:
     for index, (map_, width, stride) in enumerate(zip(maps, channels, strides, strict=True)):
         _check_map(map_, f"map {index} (stride {stride}) {where}", images, width, stride)
         # Weighted at random, since the sum over the channels of a normalised map is the same for every image.
-        total = (map_ * torch.rand(map_.shape, generator=generator).to(map_)).sum()
+        total = (map_ * torch.rand(map_.shape, generator=generator, device="cpu").to(map_)).sum()
         if not _depends_on(total, images):
             _broken(f"gradients flow back from every map, but none does from map {index} (stride {stride}) {where}")
 

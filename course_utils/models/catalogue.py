@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 
 # What makes the VGG-16 of DeconvNet and SegNet a network that two cores can train.
 SMALL = {"widths": (16, 32, 48, 64, 96), "depths": (1, 1, 2, 2, 2)}
@@ -80,7 +80,7 @@ def build(name: str, num_classes: int) -> nn.Module:
 
     Raises: ValueError for a name that is neither, and a number of classes below 1.
     """
-    require_integers(1, num_classes=num_classes)
+    num_classes = whole_number(num_classes, "num_classes", minimum=1)
     if isinstance(name, str) and name.startswith("smp:"):
         return _smp(name, num_classes)
     if not isinstance(name, str) or name not in MODELS:
@@ -115,8 +115,7 @@ class AnySize(nn.Module):
 
     def __init__(self, network: nn.Module, *, multiple: int) -> None:
         super().__init__()
-        require_integers(1, multiple=multiple)
-        self.network, self.multiple = network, multiple
+        self.network, self.multiple = network, whole_number(multiple, "multiple", minimum=1)
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[2:]

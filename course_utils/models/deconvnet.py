@@ -6,6 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from course_utils.models.layers import positive_integers
 from course_utils.models.mirrored import (
     PoolingEncoder,
     Unpool,
@@ -15,7 +16,7 @@ from course_utils.models.mirrored import (
     with_he_weights,
 )
 from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_numbers
 
 
 class DeconvNet(nn.Module):
@@ -49,7 +50,10 @@ class DeconvNet(nn.Module):
         batch_norm: bool = True,
     ) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes, hidden=hidden, hidden_kernel=hidden_kernel)
+        num_classes, hidden, hidden_kernel = whole_numbers(
+            1, num_classes=num_classes, hidden=hidden, hidden_kernel=hidden_kernel
+        )
+        widths, depths = positive_integers(widths, "widths"), positive_integers(depths, "depths")
         self.hidden_kernel = hidden_kernel
         self.encoder = PoolingEncoder(widths, depths, batch_norm=batch_norm)
         wide = partial(nn.Conv2d, kernel_size=hidden_kernel)

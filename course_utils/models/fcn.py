@@ -18,7 +18,7 @@ from course_utils.models.layers import (
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 from course_utils.models.resnet import resnet50, resnet_from_torchvision
 from course_utils.models.vgg import VGG16_WIDTHS, vgg_from_torchvision, vgg_stages
-from course_utils.ops.checks import Pair, require_integers
+from course_utils.ops.checks import Pair, whole_number, whole_numbers
 from course_utils.ops.convmatrix import bilinear_kernel
 
 UPSAMPLING = ("transposed", "bilinear", "fixed")
@@ -49,7 +49,7 @@ class FCN(nn.Module):
         self, backbone: nn.Module, num_classes: int, *, stride: int = 32, upsample: str = "transposed"
     ) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes)
+        num_classes = whole_number(num_classes, "num_classes", minimum=1)
         if upsample not in UPSAMPLING:
             raise ValueError(f"upsample must be one of {', '.join(UPSAMPLING)}, but is {upsample!r}.")
         require_backbone(backbone)
@@ -94,7 +94,7 @@ class FCNVGG16(nn.Module):
 
     def __init__(self, num_classes: int, *, stride: int, widths: tuple[int, ...], hidden: int) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes, stride=stride, hidden=hidden)
+        num_classes, stride, hidden = whole_numbers(1, num_classes=num_classes, stride=stride, hidden=hidden)
         if stride not in self.LAST_OFFSETS:
             raise ValueError(f"stride must be 32, 16 or 8, but is {stride!r}.")
         self.stride = stride
@@ -182,7 +182,7 @@ class FCNResNet50(nn.Module):
 
     def __init__(self, num_classes: int, *, auxiliary: bool, weights: str | None) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes)
+        num_classes = whole_number(num_classes, "num_classes", minimum=1)
         self.backbone = resnet50(output_stride=8, weights=weights)
         *_, auxiliary_channels, channels = self.backbone.channels
         self.head = fcn_head(channels, num_classes)

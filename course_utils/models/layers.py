@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d, interpolate, pad, relu
 
-from course_utils.ops.checks import Pair, require_integers, require_tensor
+from course_utils.ops.checks import Pair, require_tensor, whole_numbers
 from course_utils.ops.convmatrix import bilinear_kernel
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -39,6 +40,11 @@ class Normalise(nn.Module):
         return (images - self.mean) / self.std
 
 
+def new_parameters() -> dict[str, Any]:
+    """The type and the device in which PyTorch's own layers make their parameters, for those made by a function."""
+    return {"dtype": torch.get_default_dtype(), "device": torch.get_default_device()}
+
+
 def positive_integers(values: Sequence[int], name: str) -> tuple[int, ...]:
     """A number for each stage of a network, as a tuple.
 
@@ -46,8 +52,7 @@ def positive_integers(values: Sequence[int], name: str) -> tuple[int, ...]:
     """
     if not isinstance(values, (tuple, list)):
         raise ValueError(f"{name} must be a tuple of integers, one for each stage, but is {values!r}.")
-    require_integers(1, **{f"{name}[{index}]": value for index, value in enumerate(values)})
-    return tuple(values)
+    return tuple(whole_numbers(1, **{f"{name}[{index}]": value for index, value in enumerate(values)}))
 
 
 def conv_norm(
@@ -138,7 +143,7 @@ class TransposedUpsampling(nn.Module):
     def __init__(self, channels: int, factor: int, *, learned: bool) -> None:
         super().__init__()
         self.channels, self.factor = channels, factor
-        kernel = bilinear_kernel(factor)
+        kernel = bilinear_kernel(factor, **new_parameters())
         if learned:
             self.kernel = nn.Parameter(kernel.repeat(channels, 1, 1, 1))
         else:

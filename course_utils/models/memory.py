@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.models.layers import positive_integers
 from course_utils.models.vgg import VGG16_WIDTHS
-from course_utils.ops.checks import IntPair, int_pair, require_integers
+from course_utils.ops.checks import IntPair, int_pair, whole_number
 
 
 class DecoderMemory(NamedTuple):
@@ -28,7 +28,7 @@ def decoder_memory(size: IntPair, widths: Sequence[int] = VGG16_WIDTHS, *, bytes
     a decoder with skip connections needs. Raises: ValueError for sizes that are no positive integers.
     """
     height, width = int_pair(size, "size")
-    require_integers(1, bytes_per_value=bytes_per_value)
+    bytes_per_value = whole_number(bytes_per_value, "bytes_per_value", minimum=1)
     values = pooled = 0
     for channels in positive_integers(widths, "widths"):
         values += channels * height * width

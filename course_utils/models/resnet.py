@@ -15,7 +15,7 @@ from course_utils.models.layers import (
     projection,
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 
 
 def bottleneck_block(
@@ -50,7 +50,7 @@ class ResNet(nn.Module):
         output_stride: int,
     ) -> None:
         super().__init__()
-        require_integers(1, output_stride=output_stride)
+        output_stride = whole_number(output_stride, "output_stride", minimum=1)
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride must be 8, 16 or 32, but is {output_stride!r}.")
         self.channels = (64, *widths)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
-from course_utils.models.layers import TransposedUpsampling, resize
+from course_utils.models.layers import TransposedUpsampling, new_parameters, positive_integers, resize
 from course_utils.models.mirrored import (
     Pooling,
     PoolingEncoder,
@@ -18,7 +18,7 @@ from course_utils.models.mirrored import (
     with_he_weights,
 )
 from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 from course_utils.ops.convmatrix import bilinear_kernel
 
 
@@ -52,9 +52,10 @@ class SegNet(nn.Module):
         upsample: str = "indices",
     ) -> None:
         super().__init__()
-        require_integers(1, num_classes=num_classes)
+        num_classes = whole_number(num_classes, "num_classes", minimum=1)
         if upsample not in tuple(UPSAMPLERS):
             raise ValueError(f"upsample must be one of {', '.join(UPSAMPLERS)}, but is {upsample!r}.")
+        widths, depths = positive_integers(widths, "widths"), positive_integers(depths, "depths")
         self.encoder = PoolingEncoder(widths, depths, batch_norm=True)
         convolution = partial(nn.Conv2d, kernel_size=3, padding=1)
         stages = list(zip(widths, depths, (None, *widths[:-1]), strict=True))
@@ -136,7 +137,7 @@ class FullTransposed(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.kernel = nn.Parameter(torch.eye(width)[:, :, None, None] * bilinear_kernel(2))
+        self.kernel = nn.Parameter(torch.eye(width)[:, :, None, None] * bilinear_kernel(2, **new_parameters()))
 
     def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
         odd = [after - 2 * before for after, before in zip(pooling.size, maps.shape[-2:], strict=True)]

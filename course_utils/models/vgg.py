@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d, pad
 
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, initialise, positive_integers
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 
 VGG16_DEPTHS = (2, 2, 3, 3, 3)  # convolutions of each stage
 VGG16_WIDTHS = (64, 128, 256, 512, 512)
@@ -42,7 +42,7 @@ class VGG16(nn.Module):
 
     def __init__(self, *, output_stride: int) -> None:
         super().__init__()
-        require_integers(1, output_stride=output_stride)
+        output_stride = whole_number(output_stride, "output_stride", minimum=1)
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride must be 8, 16 or 32, but is {output_stride!r}.")
         self.channels = (*VGG16_WIDTHS, VGG16_WIDTHS[-1])

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import IntPair, int_pair, is_integer, require_integers
+from course_utils.ops.checks import IntPair, int_pair, is_integer, whole_number, whole_numbers
 from course_utils.ops.convsizes import (
+    checked_groups,
     output_size,
     require_channels,
-    require_groups,
     require_matching,
     require_weight,
     sizes_along_both_axes,
@@ -47,11 +47,11 @@ def conv_matrix(
     """
     if is_integer(input_size):
         require_weight(weight, axes=1)
-        weight, input_size = weight[:, :, None], (1, input_size)
+        weight, input_size = weight[:, :, None], (1, int(input_size))
         stride, padding, dilation = steps_along_one_axis(stride, padding, dilation)
     input_size = int_pair(input_size, "input_size")
     require_weight(weight, axes=2)
-    require_groups(groups, weight.shape[0])
+    groups = checked_groups(groups, weight.shape[0])
     steps = steps_along_both_axes(stride, padding, dilation)
     size = sizes_along_both_axes(output_size, input_size, weight, **steps)
     matrix = convolution_csr(weight, input_size=input_size, output_size=size, **steps, groups=groups)
@@ -78,7 +78,7 @@ def conv2d(
     input.
     """
     require_matching(x, weight, bias, axes=2)
-    require_groups(groups, weight.shape[0])
+    groups = checked_groups(groups, weight.shape[0])
     require_channels(x, groups * weight.shape[1], bias, weight.shape[0])
     steps = steps_along_both_axes(stride, padding, dilation)
     input_size = tuple(x.shape[2:])
@@ -140,7 +140,7 @@ def conv_transpose2d(
     if method not in list(METHODS):  # a list has no hash to look up
         raise ValueError(f"method must be one of {', '.join(METHODS)}, but is {method!r}.")
     require_matching(x, weight, bias, axes=2)
-    require_groups(groups, weight.shape[0])
+    groups = checked_groups(groups, weight.shape[0])
     require_channels(x, weight.shape[0], bias, groups * weight.shape[1])
     steps = steps_along_both_axes(stride, padding, dilation)
     output_padding = int_pair(output_padding, "output_padding", minimum=0)
@@ -166,7 +166,7 @@ def conv_transpose1d(
 ) -> Tensor:
     """`conv_transpose2d` along one axis. Shapes: `x` (B, C_in, n), `weight` (C_in, C_out / groups, k) → (B, C_out, n_out)."""
     require_matching(x, weight, bias, axes=1)
-    require_integers(0, output_padding=output_padding)
+    output_padding = whole_number(output_padding, "output_padding", minimum=0)
     stride, padding, dilation = steps_along_one_axis(stride, padding, dilation)
     return conv_transpose2d(
         x[:, :, None],
@@ -181,7 +181,7 @@ def conv_transpose1d(
     )[:, :, 0]
 
 
-def bilinear_kernel(factor: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
+def bilinear_kernel(factor: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
     """The kernel with which a transposed convolution upsamples bilinearly: a tent, `factor` pixels to each side.
 
     Used with stride `factor` and padding ceil((factor − 1) / 2), for each channel on its own. At the border it differs
@@ -193,7 +193,7 @@ def bilinear_kernel(factor: int, *, dtype: torch.dtype = torch.float32, device: 
 
     Raises: ValueError for a factor that is no integer or below 1, and for a type that is not floating.
     """
-    require_integers(1, factor=factor)
+    factor = whole_number(factor, "factor", minimum=1)
     require_float_type(dtype)
     size = 2 * factor - factor % 2
     precise = torch.promote_types(dtype, torch.float32)
@@ -223,7 +223,8 @@ def overlap_count(input_size: IntPair, kernel_size: IntPair, *, stride: IntPair 
 
 def _overlap_along_axis(n: int, kernel_size: int, stride: int, padding: int) -> Tensor:
     size = transposed_output_size(n, kernel_size, stride=stride, padding=padding)
-    written = torch.arange(n)[:, None] * stride + torch.arange(kernel_size)
+    n, kernel_size, stride, padding = whole_numbers(0, n=n, kernel_size=kernel_size, stride=stride, padding=padding)
+    written = torch.arange(n, device="cpu")[:, None] * stride + torch.arange(kernel_size, device="cpu")
     return written.flatten().bincount()[padding : padding + size]
 
 

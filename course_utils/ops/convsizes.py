@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from course_utils.ops.checks import IntPair, Pair, int_pair, require_integers, require_tensor
+from course_utils.ops.checks import IntPair, Pair, int_pair, require_tensor, whole_number, whole_numbers
 
 
 def output_size(n: int, kernel_size: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -15,8 +15,8 @@ def output_size(n: int, kernel_size: int, *, stride: int = 1, padding: int = 0, 
 
     Raises: ValueError for what is no integer or too small, and for a kernel that is larger than the padded input.
     """
-    require_integers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    require_integers(0, padding=padding)
+    n, kernel_size, stride, dilation = whole_numbers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
+    padding = whole_number(padding, "padding", minimum=0)
     extent = dilation * (kernel_size - 1) + 1
     if extent > n + 2 * padding:
         raise ValueError(
@@ -37,8 +37,8 @@ def transposed_output_size(
     Raises: ValueError for what is no integer or too small, for an `output_padding` that is smaller than neither stride
     nor dilation, and for a padding that cuts everything off.
     """
-    require_integers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    require_integers(0, padding=padding, output_padding=output_padding)
+    n, kernel_size, stride, dilation = whole_numbers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
+    padding, output_padding = whole_numbers(0, padding=padding, output_padding=output_padding)
     if output_padding >= max(stride, dilation):
         raise ValueError(
             f"output_padding must be smaller than the stride ({stride}) or the dilation ({dilation}), but is "
@@ -70,17 +70,18 @@ def steps_along_both_axes(stride: IntPair, padding: IntPair, dilation: IntPair) 
 
 def steps_along_one_axis(stride: int, padding: int, dilation: int) -> tuple[Pair, Pair, Pair]:
     """The steps along one axis as those of a map with one row."""
-    require_integers(1, stride=stride, dilation=dilation)
-    require_integers(0, padding=padding)
+    stride, dilation = whole_numbers(1, stride=stride, dilation=dilation)
+    padding = whole_number(padding, "padding", minimum=0)
     return (1, stride), (0, padding), (1, dilation)
 
 
-def require_groups(groups: int, channels: int) -> None:
-    require_integers(1, groups=groups)
+def checked_groups(groups: int, channels: int) -> int:
+    groups = whole_number(groups, "groups", minimum=1)
     if channels % groups:
         raise ValueError(
             f"groups must divide weight's {channels} channels (axis 0), but is {groups}; take a divisor of {channels}."
         )
+    return groups
 
 
 def require_weight(weight: Tensor, *, axes: int) -> None:

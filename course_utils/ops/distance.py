@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import real_number, require_tensor
+from course_utils.ops.known import on_host
 
 
 def distance_transform(mask: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -13,7 +14,8 @@ def distance_transform(mask: Tensor, *, dtype: torch.dtype = torch.float32) -> T
 
     Source: the separable transform of Felzenszwalb and Huttenlocher 2012, section 2.
     Differs from the paper: the lower envelope is searched row by row, until no row can be nearer, and not built with a
-    stack; that has a worse bound, but is the same arithmetic for all pixels at once.
+    stack; that has a worse bound, but is the same arithmetic for all pixels at once. On a GPU, which is not asked how near
+    the nearest pixels are, all rows within the limit are searched.
 
     Shapes: `mask` bool (…, H, W) → `dtype` (…, H, W). Distances between centres of pixels, in pixels; what lies beyond
     the image does not count as outside.
@@ -36,8 +38,7 @@ def distance_to(points: Tensor, *, limit: float = math.inf, dtype: torch.dtype =
     A small limit takes less time. Otherwise as `distance_transform`, which is the distance to what is outside a mask.
     """
     _check(points, dtype)
-    if math.isnan(limit) or limit < 0:
-        raise ValueError(f"limit must be a distance of 0 or more, but is {limit}.")
+    limit = real_number(limit, "limit", 0, math.inf, finite=False)
     if points.numel() == 0:
         return torch.zeros(points.shape, dtype=dtype, device=points.device)
     height, width = points.shape[-2:]
@@ -64,8 +65,8 @@ def _squared_distances(points: Tensor, reach: int) -> Tensor:
     in_row = torch.minimum(x - left, right - x).square()
     nearest = in_row.clone()
     for rows in range(1, min(reach, height - 1) + 1):
-        # Looked at seldom, since a GPU has to be waited for.
-        if rows.bit_count() == 1 and rows**2 >= int(nearest.max()):
+        # Looked at seldom, and on a GPU never, since it would have to be waited for.
+        if on_host(points) and rows.bit_count() == 1 and rows**2 >= int(nearest.max()):
             break
         upper, lower = nearest[..., :-rows, :], nearest[..., rows:, :]
         torch.minimum(upper, in_row[..., rows:, :] + rows**2, out=upper)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from course_utils.ops.checks import require_tensor
+from course_utils.ops.checks import real_number, require_bools, require_tensor
+from course_utils.ops.labels import require_label_type, void_label
 
 
 def boundaries(labels: Tensor, width: float = 1, *, ignore_index: int | None = 255, border: bool = False) -> Tensor:
@@ -19,17 +20,14 @@ def boundaries(labels: Tensor, width: float = 1, *, ignore_index: int | None = 2
 
     Shapes: `labels` integer or bool (…, H, W) → bool (…, H, W).
 
-    Raises: ValueError for labels that are floating or have fewer than two dimensions, and for a width that is infinite
-    or below 1.
+    Raises: ValueError for labels that are floating or have fewer than two dimensions, for a width that is infinite or below
+    1, the distance of neighbours, and for what is no label in `ignore_index`.
     """
-    require_tensor(labels, "labels")
-    if labels.is_floating_point() or labels.ndim < 2:
-        raise ValueError(
-            f"boundaries needs integer or bool labels (…, H, W), but got {labels.dtype} of shape {tuple(labels.shape)}; "
-            "take the largest logit, or convert labels with `.long()`."
-        )
-    if not 1 <= width < math.inf:
-        raise ValueError(f"width must be finite and at least 1 pixel, the distance of neighbours, but is {width}.")
+    require_label_type(labels, "labels")
+    if labels.ndim < 2:
+        raise ValueError(f"boundaries needs label maps (…, H, W), but got the shape {tuple(labels.shape)}.")
+    require_bools(border=border)
+    width, ignore_index = real_number(width, "width", 1, math.inf), void_label(ignore_index)
     if labels.numel() == 0:
         return torch.zeros(labels.shape, dtype=torch.bool, device=labels.device)
     width = min(width, sum(labels.shape[-2:]))  # no two pixels are farther apart
@@ -81,7 +79,7 @@ def connected_components(mask: Tensor, *, connectivity: int = 4) -> Tensor:
     if connectivity not in (4, 8):
         raise ValueError(f"connectivity must be 4 or 8 neighbours, but is {connectivity}.")
     neighbours = generate_binary_structure(2, {4: 1, 8: 2}[connectivity])
-    components = torch.zeros(mask.shape, dtype=torch.int64)
+    components = torch.zeros(mask.shape, dtype=torch.int64, device="cpu")
     images = mask.cpu().reshape(math.prod(mask.shape[:-2]), *mask.shape[-2:])
     for image, out in zip(images, components.view(images.shape), strict=True):
         label(image.numpy(), structure=neighbours, output=out.numpy())

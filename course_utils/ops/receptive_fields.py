@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 import torch
 from torch import Tensor, nn
 
-from course_utils.ops.checks import IntPair, int_pair, require_integers
+from course_utils.ops.checks import IntPair, int_pair, whole_number, whole_numbers
 from course_utils.ops.layer_kinds import (
     BATCH_NORMS,
     DROPOUTS,
@@ -130,26 +130,27 @@ def effective_receptive_field(
     depend on the image.
     """
     height, width = int_pair(input_size, "input_size")
-    require_integers(1, in_channels=in_channels, samples=samples)
-    require_integers(0, seed=seed)
+    in_channels, samples = whole_numbers(1, in_channels=in_channels, samples=samples)
+    seed = whole_number(seed, "seed", minimum=0)
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"module must be an nn.Module, but is a {type(module).__name__}; put its layers into nn.Sequential."
         )
     refuse_training_mode(module)
-    parameter = next(module.parameters(), torch.zeros(()))
-    draw = torch.Generator().manual_seed(int(seed))
-    total = parameter.new_zeros(height, width)
+    parameter = next(module.parameters(), torch.zeros((), dtype=torch.float32, device="cpu"))
+    draw = torch.Generator().manual_seed(seed)
+    shape = (1, in_channels, height, width)
+    total = parameter.detach().new_zeros(height, width)
     for _ in range(samples):
-        noise = torch.randn(1, in_channels, height, width, generator=draw)
+        noise = torch.randn(shape, generator=draw, dtype=torch.float32, device="cpu")
         total += _gradient_of_centre(module, noise.to(parameter)).abs().mean((0, 1))
     return total / samples
 
 
 def _gradient_of_centre(module: nn.Module, image: Tensor) -> Tensor:
     """Gradient of the centre output, summed over its channels, with respect to the image."""
-    with torch.enable_grad():
-        image = image.detach().requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():
+        image = image.clone().requires_grad_()  # a copy, since what was made in inference mode has no gradient
         output = module(image.clone())  # the first layer may work in place
         if not isinstance(output, Tensor) or output.ndim != 4 or 0 in output.shape or not output.requires_grad:
             came = f"a tensor {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag, hardtanh
 
 from course_utils.ops.bands import two_sided_product
-from course_utils.ops.checks import IntPair, int_pair, require_integers, require_tensor
+from course_utils.ops.checks import IntPair, int_pair, require_tensor, whole_number, whole_numbers
 from course_utils.ops.precision import require_float_type
 
 
@@ -37,7 +37,7 @@ def interpolation_matrix(
     mode: str = "bilinear",
     antialias: bool = False,
     dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """The matrix that resizes a signal: row i holds the weights of the input pixels in output pixel i.
 
@@ -55,7 +55,7 @@ def interpolation_matrix(
     Raises: ValueError for sizes that are not positive integers, an unknown mode, a type that is not floating, and for
     aligned corners or antialiasing with "nearest".
     """
-    require_integers(1, n_in=n_in, n_out=n_out)
+    n_in, n_out = whole_numbers(1, n_in=n_in, n_out=n_out)
     if mode not in ("bilinear", "bicubic", "nearest"):
         raise ValueError(f"mode must be bilinear, bicubic or nearest, but is {mode!r}.")
     require_float_type(dtype)
@@ -149,13 +149,13 @@ def bed_of_nails(x: Tensor, factor: int) -> Tensor:
     Raises: ValueError for an image without pixels and for a factor that is not a positive integer.
     """
     height, width = _check(x, "bed_of_nails", floating=False)
-    require_integers(1, factor=factor)
+    factor = whole_number(factor, "factor", minimum=1)
     nails = x.new_zeros(*x.shape[:-2], height * factor, width * factor)
     nails[..., ::factor, ::factor] = x
     return nails
 
 
-def _nearest(n_in: int, n_out: int, exact: bool, device: torch.device | str | None) -> Tensor:
+def _nearest(n_in: int, n_out: int, exact: bool, device: torch.device | str) -> Tensor:
     # In float32 whatever the type of the image, so that an image and its labels are taken from the same pixels.
     pixel = torch.arange(n_out, dtype=torch.float32, device=device) + (0.5 if exact else 0)
     return (pixel * (n_in / n_out)).long().clamp(max=n_in - 1)

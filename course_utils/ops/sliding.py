@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from course_utils.ops.checks import IntPair, Pair, int_pair, require_integers, require_tensor
+from course_utils.ops.checks import IntPair, Pair, int_pair, require_tensor, whole_number
 from course_utils.ops.dense_layers import Patch, dense_layer
 from course_utils.ops.layer_kinds import is_plain_sequential, refuse_layers_that_see_borders, refuse_training_mode
 
@@ -38,7 +38,7 @@ def sliding_window_logits(
     """
     _require_callable(classifier, "classifier")
     _require_bool(padding)
-    require_integers(1, batch_size=batch_size)
+    batch_size = whole_number(batch_size, "batch_size", minimum=1)
     size, (step_y, step_x) = int_pair(window, "window"), int_pair(stride, "stride")
     refuse_training_mode(classifier)
     image = _pad(_checked(image, size, padding), size, padding)

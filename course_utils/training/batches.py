@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.datasets.samples import Sample
+from course_utils.datasets.samples import VOID, Sample
 from course_utils.datasets.transforms import Transform
+from course_utils.ops.labels import know_range, label_range
 
 ORDER, AUGMENTATION, NETWORK = 0, 1, 2
 """What a random number is drawn for; part of its seed, so that no two share one."""
@@ -23,6 +24,12 @@ class Batch(NamedTuple):
     labels: Tensor
     instances: Tensor
     names: tuple[str, ...]
+
+    def to(self, device: torch.device | None) -> "Batch":
+        """The batch on a device, where the range of its labels, which has been looked at here, is known as well."""
+        images, labels, instances = (layer.to(device, non_blocking=True) for layer in self[:3])
+        know_range(labels, label_range(self.labels, VOID))
+        return Batch(images, labels, instances, self.names)
 
 
 def derived_seed(*key: int) -> int:
@@ -45,7 +52,8 @@ def draw_indices(length: int, *, batch_size: int, seed: int, step: int) -> list[
 @lru_cache(maxsize=2)
 def _shuffled(length: int, seed: int, number: int) -> Tensor:
     """The order of a pass; kept, since many steps in a row are of one pass."""
-    return torch.randperm(length, generator=torch.Generator().manual_seed(derived_seed(seed, ORDER, number)))
+    generator = torch.Generator().manual_seed(derived_seed(seed, ORDER, number))
+    return torch.randperm(length, generator=generator, dtype=torch.int64, device="cpu")
 
 
 def draw_batch(
@@ -112,7 +120,7 @@ def stack(samples: Sequence[Sample], names: Sequence[str], *, device: torch.devi
             f"The samples of a batch must have one size, but {', '.join(names)} have the sizes {sorted(sizes)}; load the data "
             "set with a size, cut windows with `transforms.scale_and_crop`, or take batches of one."
         )
-    return Batch(*(torch.stack(layers).to(device, non_blocking=True) for layers in zip(*samples, strict=True)), names)
+    return Batch(*(torch.stack(layers) for layers in zip(*samples, strict=True)), names).to(device)
 
 
 def names_of(data: Dataset[Sample], indices: Sequence[int]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from course_utils.ops.checks import require_range
+from course_utils.ops.checks import real_number
 from course_utils.training.distributed import from_rank_0
 from course_utils.training.history import History
 from course_utils.training.modes import modes_kept
@@ -22,7 +22,7 @@ def steps_in(seconds: float, model: nn.Module, run: Callable[[int], History]) ->
 
     Raises: ValueError where the seconds are no number, or too few for the estimate.
     """
-    require_range(0, math.inf, seconds=seconds)
+    seconds = real_number(seconds, "seconds", 0, math.inf)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     try:
         with modes_kept(model):

@@ -18,9 +18,11 @@ from course_utils.training.objectives import Evaluate, Objective
 from course_utils.training.progress import progress_bar, show_values
 from course_utils.training.recording import Recorder, plain_scores, require_finite, require_losses
 from course_utils.training.schedules import SCHEDULES
-from course_utils.training.settings import Settings, check_functions, check_intervals, checked_settings, due
+from course_utils.training.settings import Settings, check_functions, checked_intervals, checked_settings, due
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def fit(
     model: nn.Module,
     train: Dataset[Sample],
@@ -72,7 +74,7 @@ def fit(
     }  # fmt: skip
     settings = checked_settings(settings)
     steps, seed, batch_size = settings["steps"], settings["seed"], settings["batch_size"]
-    check_intervals(evaluate_every, checkpoint, checkpoint_every)
+    evaluate_every, checkpoint_every = checked_intervals(evaluate_every, checkpoint, checkpoint_every)
     path = None if checkpoint is None else Path(checkpoint)
     part = rank, _ = rank_and_size()
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import Sample
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 from course_utils.training.batches import require_data_set, require_sample
 
 DESCRIPTION = ("classes", "num_classes", "things", "colours", "names")
@@ -32,11 +32,9 @@ class InMemory(Dataset[Sample]):
         limit: int = 2 * 2**30,
     ) -> None:
         require_data_set(data, *DESCRIPTION)
-        if samples is not None:
-            require_integers(1, samples=samples)
-        require_integers(0, limit=limit)
-        self.length = len(data) if samples is None else min(samples, len(data))
-        self.data, self.device, self.room = data, device, limit
+        wanted = len(data) if samples is None else whole_number(samples, "samples", minimum=1)
+        self.length = min(wanted, len(data))
+        self.data, self.device, self.room = data, device, whole_number(limit, "limit", minimum=0)
         self.classes, self.num_classes, self.things = data.classes, data.num_classes, data.things
         self.colours, self.names = data.colours, data.names[: self.length]
         self._kept: dict[int, tuple[Tensor, Tensor, Tensor]] = {}

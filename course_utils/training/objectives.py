@@ -13,7 +13,7 @@ from course_utils.losses.combination import Loss
 from course_utils.losses.weights import Method, class_weights, count_pixels
 from course_utils.metrics.boundary import boundary_matrix
 from course_utils.metrics.semantic import SemanticScores, as_labels, confusion_matrix, scores
-from course_utils.ops.checks import require_integers, require_tensor
+from course_utils.ops.checks import require_tensor, whole_number
 from course_utils.training.batches import Batch, require_data_set, require_sample
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
 from course_utils.training.memory import InMemory
@@ -65,7 +65,7 @@ def score_labels(
 
     Raises: ValueError for what is no data set, and a batch size below 1; when it scores, as `predict_matrices`.
     """
-    require_integers(1, batch_size=batch_size)
+    batch_size = whole_number(batch_size, "batch_size", minimum=1)
     data = data if isinstance(data, InMemory) else InMemory(data)
 
     def evaluate(model: nn.Module) -> dict[str, float]:
@@ -93,7 +93,7 @@ def predict_matrices(
     Raises: ValueError for what is no data set, a batch size below 1, and logits that are NaN or do not fit the labels.
     """
     require_data_set(data, "num_classes")
-    require_integers(1, batch_size=batch_size)
+    batch_size = whole_number(batch_size, "batch_size", minimum=1)
     parameter, classes = next(model.parameters()), data.num_classes
     region = torch.zeros(classes, classes, dtype=torch.int64, device=parameter.device)
     edge = torch.zeros(classes + 1, classes + 1, dtype=torch.int64, device=parameter.device)
@@ -101,7 +101,7 @@ def predict_matrices(
         model.eval()
         for images, labels in _batches(data, batch_size):
             logits = model(images.to(parameter))
-            pred, labels = as_labels(logits, labels.to(parameter.device), classes)
+            pred, labels = as_labels(logits, labels.to(parameter.device), classes, VOID)
             region += confusion_matrix(pred, labels, classes, VOID)
             if boundary:
                 edge += boundary_matrix(pred, labels, classes)

@@ -3,14 +3,13 @@
 import math
 import os
 
-from course_utils.ops.checks import require_integers, require_range
+from course_utils.ops.checks import real_number, whole_number
 from course_utils.training.distributed import rank_and_size
 from course_utils.training.schedules import SCHEDULES
 
 Settings = dict[str, str | int | float | bool | None]
 
 OPTIMISERS = ("adamw", "sgd")
-WHOLE = ("steps", "seed", "batch_size")
 REAL = ("learning_rate", "weight_decay", "momentum", "clip_norm")
 
 
@@ -19,8 +18,8 @@ def checked_settings(settings: Settings) -> Settings:
 
     Raises: ValueError that names the argument, for settings with which `fit` cannot train.
     """
-    require_integers(1, steps=settings["steps"], batch_size=settings["batch_size"])
-    require_integers(0, seed=settings["seed"])
+    whole = {"seed": whole_number(settings["seed"], "seed", minimum=0)}
+    whole |= {name: whole_number(settings[name], name, minimum=1) for name in ("steps", "batch_size")}
     if settings["samples"] == 0:
         raise ValueError("train has no samples; give a data set with one at least.")
     if settings["trained_parameters"] == 0:
@@ -31,11 +30,10 @@ def checked_settings(settings: Settings) -> Settings:
     for name in ("bfloat16", "channels_last"):
         if not isinstance(settings[name], bool):
             raise ValueError(f"{name} must be True or False, but is {settings[name]!r}.")
-    plain = settings | {name: int(settings[name]) for name in WHOLE}
+    plain = settings | whole
     for name in REAL:
         if name != "clip_norm" or settings[name] is not None:
-            require_range(0, math.inf, **{name: settings[name]})
-            plain[name] = float(settings[name])
+            plain[name] = real_number(settings[name], name, 0, math.inf)
     for name in ("learning_rate", "clip_norm"):
         if settings[name] == 0:
             raise ValueError(f"{name} must be above 0, but is {settings[name]!r}.")
@@ -60,20 +58,22 @@ def check_functions(**functions: object) -> None:
             raise ValueError(f"{name} must be a function, but is {function!r}.")
 
 
-def check_intervals(evaluate_every: int | None, checkpoint: object, checkpoint_every: int | None) -> None:
-    """Refuse intervals that are no numbers of steps, and one of checkpoints without a path.
+def checked_intervals(
+    evaluate_every: int | None, checkpoint: object, checkpoint_every: int | None
+) -> tuple[int | None, int | None]:
+    """The two intervals, as numbers of Python.
 
-    Raises: ValueError.
+    Raises: ValueError for intervals that are no numbers of steps, and for one of checkpoints without a path.
     """
-    for name, every in (("evaluate_every", evaluate_every), ("checkpoint_every", checkpoint_every)):
-        if every is not None:
-            require_integers(1, **{name: every})
+    given = {"evaluate_every": evaluate_every, "checkpoint_every": checkpoint_every}
+    every = {name: None if value is None else whole_number(value, name, minimum=1) for name, value in given.items()}
     if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
         raise ValueError(f"checkpoint must be a path, but is {checkpoint!r}.")
     if checkpoint_every is not None and checkpoint is None:
         raise ValueError(
             "checkpoint_every says how often to write a checkpoint, but not where: give checkpoint, a path."
         )
+    return every["evaluate_every"], every["checkpoint_every"]
 
 
 def due(done: int, steps: int, every: int | None) -> bool:

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course_utils import plots
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 from course_utils.ops.resample import bilinear_sample
 from course_utils.widgets.explorer import Explorer, Slider
 
@@ -25,7 +25,7 @@ def weights_and_value(x: float, y: float, last: int) -> tuple[list[float], float
     for name, coordinate in (("x", x), ("y", y)):
         if not isinstance(coordinate, Real) or not 0 <= coordinate <= 1:
             raise ValueError(f"{name} must be a number between 0 and 1, the corners' places, but is {coordinate!r}.")
-    require_integers(0, last=last)
+    last = whole_number(last, "last", minimum=0)
     point = torch.tensor([[[x, y]]], dtype=torch.float64)
     one_at_each_corner = torch.eye(4, dtype=torch.float64).reshape(1, 4, 2, 2)
     weights = bilinear_sample(one_at_each_corner, point + 0.5).flatten().tolist()

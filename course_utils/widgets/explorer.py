@@ -1,14 +1,18 @@
 """What all explorers share: a figure function, its sliders, and a strip of settings for pages without a kernel."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.figure import Figure, SubFigure
 
 from course_utils import plots
 from course_utils.ops.checks import is_integer
+
+Result = TypeVar("Result")
 
 
 class Slider(NamedTuple):
@@ -48,7 +52,8 @@ class Explorer:
         unknown = {name for setting in settings for name in setting} - set(controls)
         if unknown:
             raise ValueError(f"Settings name {sorted(unknown)}, but the controls are {sorted(controls)}.")
-        self.draw, self.alt, self.controls, self.settings, self.size = draw, alt, dict(controls), settings, size
+        self.draw, self.alt = _on_the_cpu(draw), _on_the_cpu(alt)
+        self.controls, self.settings, self.size = dict(controls), settings, size
 
     def values(self, **changed: Any) -> dict[str, Any]:
         """The values of all controls: where they stand at first, but for what is given.
@@ -106,6 +111,17 @@ class Explorer:
             control.observe(redraw, "value")
         redraw()
         display(VBox([*controls.values(), picture]))
+
+
+def _on_the_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
+    """The function, whose new tensors are on the CPU whatever the caller's default device is."""
+
+    @wraps(function)
+    def on_the_cpu(*arguments: Any, **named: Any) -> Result:
+        with torch.device("cpu"):
+            return function(*arguments, **named)
+
+    return on_the_cpu
 
 
 def _is_whole(slider: Slider) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from course_utils import plots
 from course_utils.metrics.boundary import boundary_iou
 from course_utils.metrics.semantic import confusion_matrix, scores
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 from course_utils.plots.overlays import colour_labels
 from course_utils.widgets.explorer import Explorer, Slider
 
@@ -35,8 +35,8 @@ def street(width: int, left: int) -> Tensor:
 
     Raises: ValueError for a pole that is no pole or reaches over the sides.
     """
-    require_integers(1, width=width)
-    require_integers(0, left=left)
+    width = whole_number(width, "width", minimum=1)
+    left = whole_number(left, "left", minimum=0)
     if left + width > WIDTH:
         raise ValueError(f"The street has {WIDTH} columns, but the pole reaches to {left + width}; take less.")
     labels = torch.full(SIZE, WALL)

@@ -53,7 +53,7 @@ _FAMILIES = (
 
 def _truth() -> Tensor:
     """A disc, void along its right half, where nobody could tell where it ends: labels (12, 16)."""
-    rows, columns = torch.meshgrid(torch.arange(12.0), torch.arange(16.0), indexing="ij")
+    rows, columns = torch.arange(12.0, device="cpu")[:, None], torch.arange(16.0, device="cpu")
     distance = ((rows - 5.5) ** 2 + (columns - 7) ** 2).sqrt()
     labels = (distance <= 3.3).long()
     return labels.where((distance - 3.6).abs().gt(0.5) | (columns < 8), VOID)
@@ -195,7 +195,7 @@ class Painter(Explorer):
 
         def redraw(_change: object = None) -> None:
             canvas.brush = brush.value
-            prediction = torch.tensor(canvas.values).reshape(rows, columns)
+            prediction = torch.tensor(canvas.values, device="cpu").reshape(rows, columns)
             figure = plt.figure(figsize=_LIVE_SIZE)
             draw_bars(figure, prediction=prediction, brush=brush.value)
             picture.value = plots.image_element(figure, alt=alt(prediction=prediction))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from course_utils import plots
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_numbers
 from course_utils.widgets.explorer import Choice, Explorer, Slider
 
 WAYS = PLAIN, STRIDES, DILATIONS = "plain", "stride 2", "dilation doubles"
@@ -31,7 +31,7 @@ def fields(every_layer: str, kernel: int, layers: int) -> list[Layer]:
     """
     if every_layer not in WAYS:
         raise ValueError(f"every_layer must be one of {', '.join(WAYS)}, but is {every_layer!r}.")
-    require_integers(1, kernel=kernel, layers=layers)
+    kernel, layers = whole_numbers(1, kernel=kernel, layers=layers)
     if kernel % 2 == 0:
         raise ValueError(
             f"kernel must be odd, so that a unit stands above the middle of what it sees, but is {kernel}."

@@ -10,12 +10,12 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course_utils import plots
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number, whole_numbers
 from course_utils.ops.convsizes import transposed_output_size
 from course_utils.widgets.explorer import Explorer, Slider
 
-INPUT = torch.tensor([[1, 3, 2], [5, 4, 6]])
-_TAPS = torch.tensor([[1, 2, 1, 0], [3, 1, 2, 1], [0, 2, 1, 3], [1, 0, 2, 1]])
+INPUT = torch.tensor([[1, 3, 2], [5, 4, 6]], device="cpu")
+_TAPS = torch.tensor([[1, 2, 1, 0], [3, 1, 2, 1], [0, 2, 1, 3], [1, 0, 2, 1]], device="cpu")
 
 _CURRENT, _CURRENT_FILL = plots.COLOURS[3], "#FBE3D3"
 # By how many input values have written a cell: none, one, and from two on the darker the more.
@@ -37,8 +37,8 @@ def state(*, kernel: int, stride: int, step: int) -> State:
 
     Raises: ValueError for what is no integer or too small, a kernel of more than 4, and a step past the last value.
     """
-    require_integers(1, kernel=kernel, stride=stride)
-    require_integers(0, step=step)
+    kernel, stride = whole_numbers(1, kernel=kernel, stride=stride)
+    step = whole_number(step, "step", minimum=0)
     if kernel > len(_TAPS) or step > INPUT.numel():
         raise ValueError(
             f"There are {INPUT.numel()} values to scatter and kernels up to {len(_TAPS)}, but step is {step} and kernel "

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from course_utils import plots
-from course_utils.ops.checks import require_integers
+from course_utils.ops.checks import whole_number
 from course_utils.ops.unpool import max_pool_with_indices, max_unpool
 from course_utils.widgets.explorer import Explorer, Slider
 
@@ -39,7 +39,7 @@ def line(x: int, slope: float) -> Tensor:
 
     Rows in which it would be outside have none. Raises: ValueError where the line is not in row 16 or is not steep.
     """
-    require_integers(0, x=x)
+    x = whole_number(x, "x", minimum=0)
     if x >= SIDE or not -1 <= slope <= 1:
         raise ValueError(f"x is at most {SIDE - 1} and slope from -1 to 1, but they are {x} and {slope}.")
     rows = torch.arange(SIDE)
@@ -55,7 +55,7 @@ def pooled(image: Tensor, poolings: int) -> tuple[Tensor, list[Tensor]]:
 
     Raises: ValueError for other numbers of poolings than 1, 2 and 3.
     """
-    require_integers(1, poolings=poolings)
+    poolings = whole_number(poolings, "poolings", minimum=1)
     if poolings > _MOST_POOLINGS:
         raise ValueError(f"poolings must be at most {_MOST_POOLINGS}, but is {poolings}.")
     places = []

@@ -6,7 +6,7 @@ from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader
 from torchvision.ops import masks_to_boxes
 
-from course_utils.datasets.samples import VOID, Sample, boxes_and_masks, require_size, resize_and_crop
+from course_utils.datasets.samples import VOID, Sample, boxes_and_masks, checked_size, resize_and_crop
 
 INSTANCES = torch.tensor(
     [
@@ -141,7 +141,7 @@ def test_the_same_size_changes_nothing() -> None:
 @pytest.mark.parametrize("size", [96, (96,), (0, 128), (-1, 5), (96.0, 128.0), (3, 96, 128), "ab"])
 def test_a_size_that_is_not_height_and_width_is_refused(size: object) -> None:
     with pytest.raises(ValueError, match=r"size should be \(height, width\)"):
-        require_size(size)
+        checked_size(size)
     with pytest.raises(ValueError, match=r"size should be \(height, width\)"):
         resize_and_crop(random_sample(4, 5), size)
 

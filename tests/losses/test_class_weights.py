@@ -119,9 +119,9 @@ def test_bad_counts_and_arguments_are_refused(counts, arguments, message):
 def test_bad_label_maps_are_refused():
     with pytest.raises(ValueError, match=r"0 … 2 or void \(255\), but one holds labels from 0 to 3"):
         count_pixels([torch.tensor([0, 1]), torch.tensor([0, 3])], 3)
-    with pytest.raises(ValueError, match="must hold integers, but is torch.float32"):
+    with pytest.raises(ValueError, match="A label map must hold integer labels, but is torch.float32"):
         count_pixels([torch.zeros(2)], 3)
-    with pytest.raises(ValueError, match="must hold integers, but is torch.complex64"):
+    with pytest.raises(ValueError, match="must hold integer labels, but is torch.complex64"):
         count_pixels([torch.zeros(2, dtype=torch.complex64)], 3)
     with pytest.raises(ValueError, match="num_classes must be an integer of 1 or more"):
         count_pixels([], 0)

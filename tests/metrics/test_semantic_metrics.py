@@ -7,7 +7,9 @@ from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sklearn
 from tolerances import EXACT, OPERATION, SINGLE_INSIDE
 
+from course_utils.metrics.boundary import boundary_iou
 from course_utils.metrics.semantic import ConfusionMatrix, confusion_matrix, power_mean, scores
+from course_utils.ops.labels import label_range
 
 DOUBLE = OPERATION[torch.float64]
 PER_CLASS = ("iou", "dice", "precision", "recall")
@@ -139,7 +141,7 @@ LABELS = torch.tensor([[0, 1], [2, 0]])
     ("pred", "target", "num_classes", "message"),
     [
         (LABELS, LABELS, 0, "num_classes must be a whole number from 1"),
-        (LABELS, LABELS.float(), 3, "target must hold integer labels .* torch.float32 .*long"),
+        (LABELS, LABELS.float(), 3, "target must hold integer labels, but is torch.float32; convert it with .*long"),
         (LABELS, LABELS.to(torch.complex64), 3, "target must hold integer labels"),
         (LABELS.float(), LABELS, 3, r"logits .* \(3, 2, 2\) .* shape is \(2, 2\)"),
         (torch.zeros(1, 4, 2, 2), LABELS[None], 3, r"\(1, 3, 2, 2\) .* \(1, 4, 2, 2\)"),
@@ -468,6 +470,41 @@ def test_power_mean_grows_with_its_exponent_towards_its_limits():
     torch.testing.assert_close(means[-2], means[-1], rtol=2e-3, atol=0)
 
 
+def test_logits_under_void_may_be_anything_as_in_the_losses():
+    logits = torch.zeros(1, 3, 1, 4)
+    logits[0, 2] = 1
+    logits[..., 3] = math.nan
+    target = torch.tensor([[[2, 2, 0, 255]]])
+    assert confusion_matrix(logits, target, 3).sum() == 3
+    assert boundary_iou(logits, target, 3).shape == (3,)
+    with pytest.raises(ValueError, match="logits that are NaN"):
+        confusion_matrix(logits, target, 3, ignore_index=None)
+    with pytest.raises(ValueError, match="logits that are NaN"):
+        confusion_matrix(logits, target.where(target != 255, 1), 3)
+
+
+def test_what_is_known_of_a_truth_says_nothing_of_a_prediction():
+    """A truth whose range is known holds void, which is no class where it stands as a prediction."""
+    truth = torch.tensor([[0, 1, 255]])
+    label_range(truth, 255)
+    with pytest.raises(ValueError, match="pred must hold .* 255; a prediction has no void"):
+        confusion_matrix(truth, torch.tensor([[0, 1, 1]]), 2)
+    assert confusion_matrix(truth, truth, 2).tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("classes", [3, 200])
+def test_known_labels_give_the_same_matrix(classes):
+    pred, target = random_maps(3, 50, 41)
+    pred, target = pred % classes, target.where(target == 255, target % classes)
+    wanted = confusion_matrix(pred.clone(), target.clone(), classes)
+    label_range(pred, None), label_range(target, 255)
+    assert torch.equal(confusion_matrix(pred, target, classes), wanted)
+    pred[0, 0, 0] = classes  # what was known is forgotten
+    target[0, 0, 0] = 0
+    with pytest.raises(ValueError, match=f"pred must hold .* holds {classes}"):
+        confusion_matrix(pred, target, classes)
+
+
 def test_power_mean_refuses_bad_input():
     for values in (
         torch.tensor([1.0, -1.0]),
@@ -478,7 +515,7 @@ def test_power_mean_refuses_bad_input():
     ):
         with pytest.raises(ValueError, match="finite floating values of 0 and above"):
             power_mean(values, 1)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="exponent must be a number from -inf to inf, but is nan"):
         power_mean(torch.ones(2), math.nan)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from course_utils.metrics.boundary import hausdorff_distance
 from course_utils.metrics.semantic import power_mean, scores
-from course_utils.ops.checks import int_pair, require_integers, require_range
+from course_utils.ops.checks import int_pair, real_number, whole_number, whole_numbers
 from course_utils.ops.distance import distance_transform
 from course_utils.ops.masks import boundaries, connected_components, ids_to_masks, masks_to_ids
 from course_utils.plots.overlays import colour_instances, to_picture
@@ -47,21 +47,34 @@ def test_int_pair_takes_integers_of_any_kind():
 
 
 def test_only_what_int_makes_right_is_to_be_converted() -> None:
-    require_integers(1, n=np.int64(3))
     for odd in (3.0, np.float64(3), torch.tensor(3)):
         with pytest.raises(ValueError, match="n must be an integer of 1 or more, but is .*; convert it with `int`"):
-            require_integers(1, n=odd)
-    for odd in (0, True, None, 2.5, float("nan"), (3, 3)):
+            whole_number(odd, "n", minimum=1)
+    for odd in (0, True, np.True_, None, 2.5, float("nan"), (3, 3), "3"):
         with pytest.raises(ValueError, match=r"n must be an integer of 1 or more, but is [^;]*\.$"):
-            require_integers(1, n=odd)
+            whole_number(odd, "n", minimum=1)
+
+
+def test_numbers_of_numpy_become_those_of_python() -> None:
+    assert [type(n) for n in whole_numbers(0, a=np.uint8(200), b=np.int64(3), c=4)] == [int, int, int]
+    assert whole_numbers(0, a=np.uint8(200), b=3)[0] * 2 == 400
+    assert type(real_number(np.float32(0.5), "a", 0, 1)) is type(real_number(np.uint8(1), "a", 0, 1)) is float
+    assert [type(n) for n in int_pair((np.uint8(200), 3), "size")] == [int, int]
+    assert int_pair(np.uint8(200), "size") == (200, 200)
 
 
 def test_a_number_in_a_range_is_real_and_finite() -> None:
-    require_range(0, 1, a=0, b=1.0, c=np.float32(0.5), d=np.int64(1))
-    for odd in (-0.1, 1.1, math.nan, "1", None, True, 1j, torch.ones(2), np.ones(2)):
+    assert [real_number(a, "a", 0, 1) for a in (0, 1.0, np.float32(0.5), np.int64(1))] == [0, 1, 0.5, 1]
+    for odd in (-0.1, 1.1, math.nan, "1", None, True, np.True_, 1j, torch.ones(2), np.ones(2)):
         with pytest.raises(ValueError, match="a must be a number from 0 to 1, but is"):
-            require_range(0, 1, a=odd)
+            real_number(odd, "a", 0, 1)
     with pytest.raises(ValueError, match="b must be a number from 0 to inf, but is inf; give a finite one"):
-        require_range(0, math.inf, a=10**400, b=math.inf)
+        real_number(math.inf, "b", 0, math.inf)
+    for too_large in (10**400, math.nan):
+        with pytest.raises(ValueError, match="b must be a number from 0 to inf, but is"):
+            real_number(too_large, "b", 0, math.inf, finite=False)
+    assert real_number(math.inf, "b", 0, math.inf, finite=False) == math.inf
+    with pytest.raises(ValueError, match="a must be above 0, but is 0"):
+        real_number(0, "a", 0, 1, exclusive=True)
     with pytest.raises(ValueError, match="convert it with `float`"):
-        require_range(0, 1, a=torch.tensor(0.5))
+        real_number(torch.tensor(0.5), "a", 0, 1)

@@ -85,7 +85,7 @@ def test_boundaries_refuse_bad_input():
     with pytest.raises(ValueError, match=r"shape \(4,\)"):
         boundaries(torch.zeros(4, dtype=torch.int64))
     for width in (0, 0.5, -1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="width must be finite and at least 1"):
+        with pytest.raises(ValueError, match="width must be a number from 1 to inf"):
             boundaries(torch.zeros(4, 4, dtype=torch.int64), width)
 
 

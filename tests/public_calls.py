@@ -1,0 +1,382 @@
+"""A call of every public function of ops, losses, metrics and models, for tests of what holds for all of them.
+
+Values are such that numbers of 8 bits, in which a caller may hand them over, would overflow in the arithmetic that follows.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from losses.loss_cases import MULTICLASS, MULTILABEL
+from torch import Tensor, nn
+
+from course_utils.losses import boundary as boundary_losses, combination, distribution, lovasz, masking, region, weights
+from course_utils.metrics import boundary, calibration, semantic
+from course_utils.models import (
+    backbones,
+    catalogue,
+    convolutional,
+    deconvnet,
+    fcn,
+    layers,
+    memory,
+    mirrored,
+    resnet,
+    segnet,
+    vgg,
+)
+from course_utils.ops import (
+    bands,
+    convmatrix,
+    convsizes,
+    counts,
+    csr,
+    dense_layers,
+    distance,
+    labels,
+    masks,
+    receptive_fields,
+    resample,
+    sliding,
+    unpool,
+)
+
+
+class Call(NamedTuple):
+    """A function with arguments that it takes; tensors are on the CPU."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+def call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Call:
+    return Call(function, arguments, named)
+
+
+_draw = torch.Generator().manual_seed(0)
+
+
+def floats(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=_draw, dtype=torch.float32, device="cpu")
+
+
+def label_maps(*shape: int, classes: int = 5, void: bool = True) -> Tensor:
+    """Random labels, some of them void, whose range is known, as it is of a batch."""
+    found = torch.randint(classes, shape, generator=_draw, device="cpu")
+    if void:
+        found = found.masked_fill(torch.rand(shape, generator=_draw, device="cpu") < 0.2, 255)
+    labels.label_range(found, 255 if void else None)
+    return found
+
+
+def masks_of(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=_draw, device="cpu") < 0.4
+
+
+LOGITS, TARGET = floats(2, 5, 6, 7), label_maps(2, 6, 7)
+ANSWERS = label_maps(2, 5, 6, 7, classes=2)
+PRED = label_maps(2, 6, 7, void=False)
+WEIGHT = floats(4, 3, 3, 3)
+STEPS = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
+
+
+def _classifier() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5)).eval()
+
+
+def _through(make: Callable[[], nn.Module], *inputs: Any) -> Any:
+    """What a new network gives, seeded, on inputs."""
+    torch.manual_seed(0)
+    return make().eval()(*inputs)
+
+
+def _dense(images: Tensor) -> Tensor:
+    return _through(lambda: sliding.to_dense(_classifier(), window=8), images)
+
+
+def _by_windows(images: Tensor, *, window: Any, stride: Any, batch_size: Any) -> Tensor:
+    torch.manual_seed(0)
+    return sliding.sliding_window_logits(_classifier(), images, window=window, stride=stride, batch_size=batch_size)
+
+
+def _stitched(images: Tensor, *, stride: Any, window: Any) -> Tensor:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    return sliding.shift_and_stitch(network, images, stride=stride, window=window)
+
+
+def _effective_field(size: Any, *, samples: Any, seed: Any) -> Tensor:
+    torch.manual_seed(0)
+    with torch.inference_mode(False):  # of parameters made in it, PyTorch takes no gradients ever after
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)).eval()
+    return receptive_fields.effective_receptive_field(network, size, samples=samples, seed=seed)
+
+
+def _gathered(pred: Tensor, target: Tensor, *, num_classes: Any, ignore_index: Any) -> Any:
+    gathered = semantic.ConfusionMatrix(num_classes, ignore_index=ignore_index)
+    gathered.update(pred, target)
+    return gathered.compute()
+
+
+INDICES = unpool.max_pool_with_indices(floats(1, 2, 6, 8), 2)[1]
+
+OPS = {
+    "bands.two_sided_product": call(bands.two_sided_product, floats(6, 4), floats(2, 4, 5), floats(7, 5)),
+    "convmatrix.conv_matrix": call(convmatrix.conv_matrix, WEIGHT, (6, 7), **STEPS),
+    "convmatrix.conv_matrix, one axis": call(convmatrix.conv_matrix, floats(2, 3, 3), 9, stride=2, padding=1),
+    "convmatrix.conv2d": call(convmatrix.conv2d, floats(2, 3, 6, 7), WEIGHT, floats(4), **STEPS),
+    "convmatrix.conv1d": call(convmatrix.conv1d, floats(2, 3, 9), floats(4, 3, 3), stride=2, padding=1, dilation=1),
+    "convmatrix.conv_transpose2d": call(
+        convmatrix.conv_transpose2d, floats(2, 4, 5, 6), WEIGHT, stride=2, padding=1, output_padding=1
+    ),
+    "convmatrix.conv_transpose2d, matrix": call(
+        convmatrix.conv_transpose2d, floats(2, 4, 5, 6), WEIGHT, stride=2, padding=1, method="matrix"
+    ),
+    "convmatrix.conv_transpose2d, zero_stuffing": call(
+        convmatrix.conv_transpose2d, floats(2, 4, 5, 6), WEIGHT, stride=2, padding=1, method="zero_stuffing"
+    ),
+    "convmatrix.conv_transpose1d": call(
+        convmatrix.conv_transpose1d, floats(2, 4, 5), floats(4, 3, 3), stride=2, padding=1, output_padding=1
+    ),
+    "convmatrix.bilinear_kernel": call(convmatrix.bilinear_kernel, 200),
+    "convmatrix.overlap_count": call(convmatrix.overlap_count, (100, 90), 3, stride=3, padding=1),
+    "convmatrix.overlap_count, one axis": call(convmatrix.overlap_count, 100, 4, stride=3, padding=1),
+    "convsizes.output_size": call(convsizes.output_size, 250, 100, stride=2, padding=99, dilation=3),
+    "convsizes.transposed_output_size": call(
+        convsizes.transposed_output_size, 250, 100, stride=200, padding=99, dilation=3, output_padding=120
+    ),
+    "counts.count_indices": call(counts.count_indices, label_maps(40, void=False), 5),
+    "csr.transpose_csr": call(
+        lambda weight: csr.transpose_csr(convmatrix.conv_matrix(weight, (6, 7), sparse=True)).to_dense(), WEIGHT
+    ),
+    "dense_layers.LinearAsConvolution": call(_dense, floats(1, 3, 12, 11)),
+    "dense_layers.DilatedAverage": call(dense_layers.DilatedAverage((2, 3), (2, 1), 6), floats(1, 3, 9, 8)),
+    "dense_layers.DilatedMaximum": call(dense_layers.DilatedMaximum((2, 3), (2, 1)), floats(1, 3, 9, 8)),
+    "distance.distance_transform": call(distance.distance_transform, masks_of(2, 30, 31)),
+    "distance.distance_to": call(distance.distance_to, torch.zeros(30, 31).bool().index_fill(1, torch.tensor(3), True)),
+    "distance.distance_to, limit": call(
+        distance.distance_to, torch.zeros(30, 31).bool().index_fill(1, torch.tensor(3), True), limit=20
+    ),
+    "labels.label_range": call(labels.label_range, TARGET, 255),
+    "masks.boundaries": call(masks.boundaries, label_maps(1, 40, 41), 20, ignore_index=255),
+    "masks.connected_components": call(masks.connected_components, masks_of(20, 21), connectivity=8),
+    "masks.ids_to_masks": call(masks.ids_to_masks, label_maps(9, 8, void=False)),
+    "masks.masks_to_ids": call(masks.masks_to_ids, masks_of(3, 9, 8), overlap=True),
+    "receptive_fields.effective_receptive_field": call(_effective_field, (11, 13), samples=2, seed=200),
+    "resample.nearest_resize": call(resample.nearest_resize, floats(2, 200, 7), (230, 16)),
+    "resample.interpolation_matrix": call(resample.interpolation_matrix, 100, 230),
+    "resample.bilinear_resize": call(resample.bilinear_resize, floats(2, 100, 7), (230, 16), antialias=True),
+    "resample.bilinear_sample": call(resample.bilinear_sample, floats(2, 3, 6, 7), 6 * floats(2, 4, 5, 2)),
+    "resample.bed_of_nails": call(resample.bed_of_nails, floats(2, 3, 2), 150),
+    "sliding.sliding_window_logits": call(_by_windows, floats(1, 3, 12, 11), window=8, stride=2, batch_size=3),
+    "sliding.to_dense": call(_dense, floats(1, 3, 12, 11)),
+    "sliding.shift_and_stitch": call(_stitched, floats(1, 3, 20, 19), stride=4, window=5),
+    "unpool.max_pool_with_indices": call(
+        unpool.max_pool_with_indices, floats(2, 30, 31), 20, stride=20, padding=10, dilation=1, ceil_mode=True
+    ),
+    "unpool.max_unpool": call(unpool.max_unpool, floats(1, 2, 3, 4), INDICES, (6, 8)),
+}
+
+LOSSES = {
+    **{f"losses, {name}": call(loss, LOGITS, TARGET) for name, loss in MULTICLASS.items()},
+    **{f"multi-label losses, {name}": call(loss, LOGITS, ANSWERS) for name, loss in MULTILABEL.items()},
+    "distribution.cross_entropy_loss": call(
+        distribution.cross_entropy_loss, LOGITS, TARGET, ignore_index=255, weight=floats(5), label_smoothing=0.5
+    ),
+    "distribution.focal_loss": call(
+        distribution.focal_loss, LOGITS, TARGET, ignore_index=255, gamma=2, weight=floats(5)
+    ),
+    "distribution.sigmoid_focal_loss": call(
+        distribution.sigmoid_focal_loss, LOGITS, TARGET, ignore_index=255, gamma=2, alpha=0.25
+    ),
+    "distribution.top_k_loss": call(distribution.top_k_loss, LOGITS, TARGET, ignore_index=255, fraction=0.25),
+    "distribution.bce_with_logits_loss": call(
+        distribution.bce_with_logits_loss, LOGITS, ANSWERS, ignore_index=255, pos_weight=floats(5)
+    ),
+    "region.dice_loss": call(region.dice_loss, LOGITS, TARGET, ignore_index=255, smooth=200),
+    "region.squared_dice_loss": call(region.squared_dice_loss, LOGITS, TARGET, ignore_index=255, smooth=200),
+    "region.generalised_dice_loss": call(
+        region.generalised_dice_loss, LOGITS, TARGET, ignore_index=255, smooth=200, exponent=2
+    ),
+    "region.jaccard_loss": call(region.jaccard_loss, LOGITS, TARGET, ignore_index=255, smooth=200),
+    "region.tversky_loss": call(region.tversky_loss, LOGITS, TARGET, ignore_index=255, alpha=2, beta=3, smooth=200),
+    "region.focal_tversky_loss": call(
+        region.focal_tversky_loss, LOGITS, TARGET, ignore_index=255, alpha=2, beta=3, gamma=2, smooth=200
+    ),
+    "region.asymmetric_similarity_loss": call(
+        region.asymmetric_similarity_loss, LOGITS, TARGET, ignore_index=255, beta=20, smooth=200
+    ),
+    "lovasz.lovasz_softmax_loss": call(lovasz.lovasz_softmax_loss, LOGITS, TARGET, ignore_index=255),
+    "boundary.boundary_loss": call(boundary_losses.boundary_loss, LOGITS, TARGET, ignore_index=255),
+    "boundary.hausdorff_loss": call(boundary_losses.hausdorff_loss, LOGITS, TARGET, ignore_index=255, alpha=2),
+    "boundary.signed_distance": call(boundary_losses.signed_distance, masks_of(2, 3, 9, 8)),
+    "combination.weighted_sum": call(
+        combination.weighted_sum((2, region.dice_loss), (0.5, lovasz.lovasz_softmax_loss)), LOGITS, TARGET
+    ),
+    "masking.without_void": call(masking.without_void, LOGITS, TARGET, ignore_index=255),
+    "masking.soft_masks": call(masking.soft_masks, LOGITS, TARGET, ignore_index=255),
+    "masking.one_hot": call(masking.one_hot, PRED, 5),
+    "masking.require_class_vector": call(masking.require_class_vector, floats(5), "weight", LOGITS),
+    "weights.count_pixels": call(weights.count_pixels, [TARGET], 5, ignore_index=255),
+    "weights.class_weights": call(weights.class_weights, torch.tensor([200, 0, 7]), method="enet", constant=3),
+}
+
+METRICS = {
+    "semantic.confusion_matrix": call(semantic.confusion_matrix, PRED, TARGET, 200, ignore_index=255),
+    "semantic.confusion_matrix, logits": call(semantic.confusion_matrix, LOGITS, TARGET, 5, ignore_index=255),
+    "semantic.scores": call(semantic.scores, torch.tensor([[3, 1], [0, 2]])),
+    "semantic.ConfusionMatrix": call(_gathered, PRED, TARGET, num_classes=200, ignore_index=255),
+    "semantic.power_mean": call(semantic.power_mean, floats(4, 3), 2),
+    "boundary.boundary_iou": call(
+        boundary.boundary_iou, label_maps(1, 40, 41, void=False), label_maps(1, 40, 41), 5, width=20, ignore_index=255
+    ),
+    "boundary.boundary_matrix": call(boundary.boundary_matrix, PRED, TARGET, 5, width=3, ignore_index=255),
+    "boundary.boundary_f1": call(
+        boundary.boundary_f1,
+        label_maps(1, 40, 41, void=False, classes=2),
+        label_maps(1, 40, 41, classes=2),
+        2,
+        tolerance=20,
+        ignore_index=255,
+    ),
+    "boundary.hausdorff_distance": call(
+        boundary.hausdorff_distance, masks_of(2, 20, 21), masks_of(2, 20, 21), percentile=95
+    ),
+    "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
+}
+
+IMAGES = floats(2, 3, 32, 48)
+TINY = {"widths": (4, 6), "depths": (1, 2)}
+SMALL = (4, 6, 8)
+
+
+def _small_backbone() -> nn.Module:
+    return backbones.small_resnet(widths=SMALL)
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "backbones.small_resnet": _small_backbone,
+    "backbones.Frozen": lambda: backbones.Frozen(_small_backbone()),
+    "backbones.timm_backbone": lambda: backbones.timm_backbone("mobilenetv3_small_050"),
+    "catalogue.build": lambda: catalogue.build("fcn8s", 5),
+    "catalogue.AnySize": lambda: catalogue.AnySize(nn.Conv2d(3, 5, 1), multiple=20),
+    "convolutional.convolutionalise": lambda: convolutional.convolutionalise(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 5))
+    ),
+    "deconvnet.DeconvNet": lambda: deconvnet.DeconvNet(5, **TINY, hidden=8, hidden_kernel=3),
+    "fcn.FCN": lambda: fcn.FCN(_small_backbone(), 5, stride=2),
+    "fcn.FCN, fixed": lambda: fcn.FCN(_small_backbone(), 5, stride=4, upsample="fixed"),
+    "fcn.FCN, bilinear": lambda: fcn.FCN(_small_backbone(), 5, stride=8, upsample="bilinear"),
+    "fcn.fcn_vgg16": lambda: fcn.fcn_vgg16(5, stride=8, widths=(2, 2, 2, 2, 2), hidden=4),
+    "fcn.fcn_resnet50": lambda: fcn.fcn_resnet50(5),
+    "resnet.resnet18": lambda: resnet.resnet18(output_stride=8),
+    "resnet.resnet34": lambda: resnet.resnet34(),
+    "resnet.resnet50": lambda: resnet.resnet50(output_stride=16),
+    **{
+        f"segnet.SegNet, {way}": partial(segnet.SegNet, 5, widths=(4, 6), depths=(1, 2), upsample=way)
+        for way in segnet.UPSAMPLERS
+    },
+    "vgg.vgg16": lambda: vgg.vgg16(output_stride=16),
+    "mirrored.PoolingEncoder": lambda: mirrored.PoolingEncoder((4, 6), (1, 2), batch_norm=True),
+}
+"""Networks by name, each built anew; they take `IMAGES`."""
+
+MODELS = {
+    "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
+    "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
+    "backbones.last_map_at": call(backbones.last_map_at, (2, 4, 8, 8), 8),
+}
+
+CALLS: dict[str, Call] = OPS | LOSSES | METRICS | MODELS
+
+# What has no call of its own: it is a form of data, a check, or a part of what has one.
+NOT_CALLED = {
+    "ops": {
+        "counts.add_up": "in count_indices",
+        "checks": "numbers and their types, no tensors: tests/ops/test_checks.py",
+        "known": "what is remembered: tests/ops/test_known.py",
+        "precision": "types, no values",
+        "layer_kinds": "layers, no values",
+        "transposed": "the three methods of convmatrix.conv_transpose2d",
+        "csr.csr_matrix": "in conv_matrix",
+        "csr.convolution_csr": "in conv_matrix",
+        "convsizes.sizes_along_both_axes": "in conv_matrix",
+        "convsizes.steps_along_both_axes": "in conv_matrix",
+        "convsizes.steps_along_one_axis": "in conv_matrix",
+        "convsizes.checked_groups": "in conv_matrix",
+        "convsizes.require_weight": "in conv_matrix",
+        "convsizes.require_matching": "in conv2d",
+        "convsizes.require_channels": "in conv2d",
+        "dense_layers.Patch": "a form of data",
+        "dense_layers.dense_layer": "in to_dense",
+        "dense_layers.refuse": "in to_dense",
+        "labels.LabelRange": "a form of data",
+        "labels.void_label": "in all that takes ignore_index",
+        "labels.require_label_type": "in all that takes labels",
+        "labels.know_range": "in label_range",
+        "labels.outside": "numbers, no tensors",
+        "receptive_fields.ReceptiveField": "a form of data",
+        "receptive_fields.receptive_field": "layers, no values",
+        "sliding.ImageFrame": "in to_dense",
+    },
+    "losses": {
+        "masking.Valid": "a form of data",
+        "masking.Soft": "a form of data",
+        "masking.mean_of_sum": "in every loss",
+        "masking.mean_over_classes": "in every region loss",
+        "masking.require_absent": "in every region loss",
+        "region.Sums": "a form of data",
+        "weights.PixelCounts": "a form of data",
+    },
+    "metrics": {
+        "semantic.SemanticScores": "a form of data",
+        "semantic.as_labels": "in confusion_matrix",
+        "semantic.checked_classes": "in confusion_matrix",
+        "semantic.are_known": "in confusion_matrix",
+        "semantic.count_pairs": "in confusion_matrix",
+        "semantic.without_void": "in confusion_matrix",
+        "calibration.Reliability": "a form of data",
+    },
+    "models": {
+        "backbones.SmallResNet": "small_resnet",
+        "backbones.TimmBackbone": "timm_backbone",
+        "backbones.require_backbone": "attributes, no values",
+        "backbones.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
+        "fcn.FCNVGG16": "fcn_vgg16",
+        "fcn.FCNResNet50": "fcn_resnet50",
+        "fcn.fcn_head": "in fcn_resnet50",
+        "fcn.fcn_vgg16_from_torchvision": "names, no values",
+        "fcn.fcn_resnet50_from_torchvision": "names, no values",
+        "layers.Normalise": "in every backbone",
+        "layers.new_parameters": "in TransposedUpsampling",
+        "layers.positive_integers": "numbers, no tensors",
+        "layers.conv_norm": "in small_resnet",
+        "layers.ResidualBlock": "in small_resnet",
+        "layers.projection": "in small_resnet",
+        "layers.basic_block": "in small_resnet",
+        "layers.initialise": "in resnet18",
+        "layers.TransposedUpsampling": "in FCN",
+        "memory.DecoderMemory": "a form of data",
+        "memory.saved_for_backward": "counts bytes of what it is given",
+        "mirrored.Pooling": "a form of data",
+        "mirrored.Unpool": "in SegNet",
+        "mirrored.convolutions": "in SegNet",
+        "mirrored.with_he_weights": "in SegNet",
+        "mirrored.load_vgg": "names, no values",
+        "mirrored.recorded": "calls a network",
+        "pretrained": "files",
+        "resnet.bottleneck_block": "in resnet50",
+        "resnet.ResNet": "resnet18",
+        "resnet.resnet_from_torchvision": "names, no values",
+        "segnet.BedOfNails": "in SegNet",
+        "segnet.Bilinear": "in SegNet",
+        "segnet.Transposed": "in SegNet",
+        "segnet.FullTransposed": "in SegNet",
+        "vgg.vgg_stages": "in vgg16",
+        "vgg.VGG16": "vgg16",
+        "vgg.vgg_keys": "names, no values",
+        "vgg.vgg_from_torchvision": "names, no values",
+    },
+}
