@@ -9,7 +9,7 @@ import pytest
 import torch
 from public_calls import CALLS, Call
 from test_any_state import assert_same
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.datasets.cells import Cells
 from course_utils.datasets.samples import resize_and_crop
@@ -20,6 +20,8 @@ from course_utils.models.deconvnet import DeconvNet
 from course_utils.models.fcn import FCN, fcn_vgg16
 from course_utils.models.resnet import resnet18
 from course_utils.models.segnet import SegNet
+from course_utils.ops.receptive_fields import receptive_field
+from course_utils.ops.sliding import to_dense
 
 # Functions within the package, called with what has been checked before.
 UNCHECKED = (
@@ -162,6 +164,18 @@ PAIRS: dict[str, Callable[[Callable[[int], Any]], Any]] = {
 def test_networks_are_the_same_for_numbers_of_numpy(name: str, kind: type) -> None:
     wanted, found = ({key: value.shape for key, value in PAIRS[name](n).state_dict().items()} for n in (int, kind))
     assert found == wanted
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_fields_and_dense_forms_are_the_same_for_layers_made_with_numbers_of_numpy(kind: type) -> None:
+    def layers(n: Callable[[int], Any]) -> nn.Sequential:
+        first = nn.Conv2d(3, 2, n(3), stride=n(2), dilation=n(100))
+        return nn.Sequential(first, nn.MaxPool2d(n(2), stride=n(2)), nn.Conv2d(2, 2, n(2), padding=n(0))).eval()
+
+    assert receptive_field(layers(kind)) == receptive_field(layers(int))
+    with torch.device("meta"):
+        image = torch.rand(1, 3, 500, 510)
+        assert to_dense(layers(kind), window=207)(image).shape == to_dense(layers(int), window=207)(image).shape
 
 
 SAMPLE = Scenes("val", length=1)[0]

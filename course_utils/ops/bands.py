@@ -7,7 +7,7 @@ from torch.nn.functional import embedding_bag
 from course_utils.ops.precision import without_autocast
 
 BLOCK = 16  # columns computed together: more waste time on zeros, fewer on calls
-SMALL = 2**21  # multiplications that take no longer than finding the band
+SMALL = 2**23  # multiplications that take no longer than finding the band
 
 
 def two_sided_product(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
@@ -28,26 +28,15 @@ def two_sided_product(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
 
 class _TwoSidedProduct(torch.autograd.Function):
     @staticmethod
-    def forward(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        ctx.rows, ctx.columns = rows, columns
         if rows.shape[0] < rows.shape[1]:  # first what makes the image smaller
             return _combine_columns(_combine_rows(x, rows), columns)
         return _combine_rows(_combine_columns(x, columns), rows)
 
     @staticmethod
-    def setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        _, ctx.rows, ctx.columns = inputs
-
-    @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
         return _TwoSidedProduct.apply(gradient, ctx.rows.T, ctx.columns.T), None, None
-
-    @staticmethod
-    def jvp(ctx: torch.autograd.function.FunctionCtx, tangent: Tensor, *_: None) -> Tensor:
-        return _TwoSidedProduct.apply(tangent, ctx.rows, ctx.columns)
-
-    @staticmethod
-    def vmap(info: object, in_dims: tuple, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, int]:
-        return _TwoSidedProduct.apply(x.movedim(in_dims[0], 0), rows, columns), 0
 
 
 def _combine_rows(x: Tensor, matrix: Tensor) -> Tensor:

@@ -116,10 +116,12 @@ def _dense_linear(linear: nn.Linear, patch: Patch, name: str) -> tuple[nn.Module
 
 def _dense_convolution(layer: nn.Conv2d, patch: Patch, name: str) -> tuple[nn.Module, Patch]:
     _refuse_padding(layer, name)
+    settings = {setting: getattr(layer, setting) for setting in ("kernel_size", "stride", "dilation")}
+    kernel, stride, dilation = (int_pair(value, f"{key} of layer {name}") for key, value in settings.items())
     dense = copy(layer)  # shallow: its settings are its own, its parameters the layer's
-    dense.stride, dense.dilation, dense.padding = (1, 1), _times(layer.dilation, patch.step), (0, 0)
+    dense.stride, dense.dilation, dense.padding = (1, 1), _times(dilation, patch.step), (0, 0)
     patch = patch._replace(channels=layer.out_channels)
-    return dense, patch.after(name, layer.kernel_size, layer.stride, layer.dilation)
+    return dense, patch.after(name, kernel, stride, dilation)
 
 
 def _dense_norm(layer: nn.BatchNorm2d, patch: Patch, name: str) -> tuple[nn.Module, Patch]:

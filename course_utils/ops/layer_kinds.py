@@ -59,9 +59,10 @@ def margins(convolution: nn.Conv2d) -> tuple[int, int]:
     if convolution.padding == "valid":
         return 0, 0
     if convolution.padding == "same":
-        (rows, columns), dilation = convolution.kernel_size, convolution.dilation
+        rows, columns = int_pair(convolution.kernel_size, "kernel_size")
+        dilation = int_pair(convolution.dilation, "dilation")
         return dilation[0] * (rows - 1) // 2, dilation[1] * (columns - 1) // 2
-    return convolution.padding
+    return int_pair(convolution.padding, "padding", minimum=0)
 
 
 def map_side(linear: nn.Linear, channels: int | None, name: str) -> int:

@@ -65,14 +65,11 @@ def test_two_sided_product_takes_any_strides_and_empty_batches():
         torch.testing.assert_close(two_sided_product(rows, x.mT, columns), expected, **OPERATION[torch.float64])
 
 
-def test_two_sided_product_has_derivatives_of_every_kind():
+def test_two_sided_product_has_first_and_second_derivatives():
     rows, columns = matrices()["reduce"]
     x = draw(2, 13, 11, seed=2).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: two_sided_product(rows, x, columns), x, check_forward_ad=True)
+    assert torch.autograd.gradcheck(lambda x: two_sided_product(rows, x, columns), x)
     assert torch.autograd.gradgradcheck(lambda x: two_sided_product(rows, x, columns).square(), x)
-    images = draw(2, 5, 13, 11, seed=2)
-    each = torch.func.vmap(lambda x: two_sided_product(rows, x, columns), in_dims=1, out_dims=1)(images)
-    torch.testing.assert_close(each, two_sided_product(rows, images, columns), **OPERATION[torch.float64])
 
 
 def test_two_sided_product_is_not_lowered_by_autocast(monkeypatch):
