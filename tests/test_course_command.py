@@ -2,20 +2,20 @@
 
 import ast
 import json
-import os
 import re
 import subprocess
 import sys
-import threading
-import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-from course_command import checks, environment, lab, lessons
+from course_command import checks, environment, lab, lessons, results
 from course_command.environment import CourseError
 from course_command.main import main
 from course_command.platforms import Platform, why_not
-from course_command.processes import Ended, Processes
+from course_command.processes import Processes
 
 ROOT = Path(__file__).resolve().parents[1]
 LINUX = Platform("Linux", "x86_64", (3, 12, 4), "CPython", 64, glibc=(2, 36))
@@ -75,8 +75,10 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_notebook(path: Path, source: str, *, outputs: tuple[str, ...] = ()) -> None:
-    cell = {"cell_type": "code", "source": [source], "outputs": list(outputs), "metadata": {}, "execution_count": 1}
+def write_notebook(path: Path, source: str, *, outputs: tuple[str, ...] = (), tags: tuple[str, ...] = ()) -> None:
+    metadata = {"tags": list(tags)} if tags else {}
+    cell = {"cell_type": "code", "source": [source], "outputs": list(outputs), "metadata": metadata}
+    cell["execution_count"] = 1
     path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
@@ -262,89 +264,126 @@ def test_a_port_in_use_is_refused_before_anything_is_installed(course: Path) -> 
 # --- The checks
 
 
-def processes(folder: Path) -> Processes:
-    return Processes(folder, dict(os.environ))
-
-
-def python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
-
-
-def test_cpu_seconds_contain_those_of_a_killed_grandchild(tmp_path: Path) -> None:
-    # As nbval does it: the kernel is a child of pytest, is killed, and is waited for.
-    child = "import time\nwhile time.process_time() < 1: pass\nprint('burnt', flush=True); time.sleep(60)"
-    code = (
-        "import subprocess, sys\n"
-        f"kernel = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
-        "kernel.stdout.readline(); kernel.kill(); kernel.wait(); print('end')"
-    )
-    ended = processes(tmp_path).run(python(code), live=False)
-    assert (ended.code, ended.output) == (0, "end\n")
-    assert 1 < ended.cpu < 3
-
-
-def test_all_processes_are_stopped(tmp_path: Path) -> None:
-    running = processes(tmp_path)
-    ends: list[Ended] = []
-    threads = [
-        threading.Thread(target=lambda: ends.append(running.run(python("import time; time.sleep(60)"), live=False)))
-        for _ in range(2)
+def test_notebooks_run_strictly_and_their_solutions_are_proved(course: Path) -> None:
+    chosen = {**lessons.find(course), "11": course / "notebooks" / "11_training.ipynb"}
+    stored, solved = checks.stored_steps("python", chosen), checks.solved_steps("python", chosen, 7)
+    assert [step.name for step in stored] == ["00_tasks", "01_metrics", "11_training"]
+    assert [step.ceiling for step in stored] == [600, 600, 900]
+    assert [(step.name, step.ceiling) for step in solved][:2] == [
+        ("00_tasks solved", None),
+        ("01_metrics solved", None),
     ]
-    started = time.monotonic()
-    for thread in threads:
-        thread.start()
-    time.sleep(0.5)
-    running.stop()
-    for thread in threads:
-        thread.join()
-    assert time.monotonic() - started < 20
-    assert [end.code != 0 for end in ends] == [True, True]
-    assert running.run(python("print('late')"), live=False).output == ""
+    strict, proof = stored[0].commands[0], solved[0].commands[0]
+    assert strict[:3] == ["python", "tools/work.py", "python"] and strict[-1].endswith("00_tasks.ipynb")
+    assert "--nbval" in strict and "--nbval-lax" not in strict
+    assert proof == ["python", "tools/work.py", "python", "tools/notebooks.py", "00", "--prove", "--seed", "7"]
+
+
+class Recorded(NamedTuple):
+    """What `course.py test` would run."""
+
+    steps: list[str]
+    threads: str
+    at_once: int
+
+
+@pytest.fixture
+def recorded(course: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorded]:
+    """Calls `course.py test` with words, in a course whose lesson 01 has a cell on real data, and runs nothing."""
+    write_notebook(course / "notebooks" / "01_metrics.ipynb", "print(1)", tags=("real-data",))
+    monkeypatch.setenv("COURSE_DATA", str(course))
+    seen: dict[str, Any] = {}
+
+    def run(step: results.Step, processes: Processes, *, live: bool = False) -> results.Result:
+        seed = step.commands[0][-1] if "--seed" in step.commands[0] else ""
+        seen["steps"].append(f"{step.name} {seed}".strip())
+        seen["threads"] = processes.environment["OMP_NUM_THREADS"]
+        return results.Result(step.name, True, 1.0, 1.0, None, "", "")
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int) -> None:
+            seen["at_once"] = max_workers
+            super().__init__(1)
+
+    monkeypatch.setattr(checks, "run", run)
+    monkeypatch.setattr(checks, "ThreadPoolExecutor", Pool)
+
+    def call(*words: str) -> Recorded:
+        seen.update(steps=[], threads="", at_once=0)
+        assert main(["test", *words], course) == 0
+        return Recorded(sorted(seen["steps"]), seen["threads"], seen["at_once"])
+
+    return call
+
+
+ALL_CODE = ["lint", "unit tests"]
+ALL_STORED = ["00_tasks", "01_metrics"]
 
 
 @pytest.mark.parametrize(
-    ("cpu", "code", "passed", "note"),
+    ("words", "steps", "threads", "at_once"),
     [
-        (50, 0, True, ""),
-        (130, 0, True, "above the ceiling of 120 s of CPU"),
-        (181, 0, False, "more than 1.5 times the ceiling of 120 s of CPU"),
-        (50, 1, False, ""),
+        ([], ["00_tasks", "00_tasks solved 1", "01_metrics", "01_metrics solved 1", *ALL_CODE], "1", 2),
+        (["1"], ["01_metrics", "01_metrics solved 1"], "1", 2),
+        (["--fast"], ["lint", "quick unit tests"], "1", 0),
+        (["--real-data"], ["01_metrics", "real-data tests"], "1", 2),
+        (["--real-data", "01"], ["01_metrics"], "1", 2),
+        (["--seed", "0"], ["00_tasks solved 0", "01_metrics solved 0"], "1", 2),
+        (["--seed", "3", "00"], ["00_tasks solved 3"], "1", 2),
+        (["00", "--seed", "3", "--threads", "1"], ["00_tasks solved 3"], "1", 2),
+        (["--seed", "3", "--threads", "2"], ["00_tasks solved 3", "01_metrics solved 3"], "2", 1),
     ],
 )
-def test_a_lesson_fails_above_one_and_a_half_times_its_ceiling(cpu: float, code: int, passed: bool, note: str) -> None:
-    result = checks.judge(checks.Step("01_metrics", [], checks.CEILING), [Ended(code, cpu, cpu, "")])
-    assert (result.passed, result.note) == (passed, note)
+def test_what_is_asked_for_runs(
+    recorded: Callable[..., Recorded], words: list[str], steps: list[str], threads: str, at_once: int
+) -> None:
+    assert recorded(*words) == Recorded(steps, threads, at_once)
 
 
-def test_every_command_of_a_step_runs_and_one_failure_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    step = checks.Step("lint", [python("print('first'); raise SystemExit(3)"), python("print('second')")])
-    result = checks.run(step, processes(tmp_path))
-    assert not result.passed and result.output == "first\nsecond\n"
-    good = checks.run(checks.Step("tests", [python("pass")]), processes(tmp_path))
-    assert checks.summarise([result, good]) == 1
-    printed = capsys.readouterr().out.splitlines()
-    assert printed[-1] == "1 passed, 1 failed"
-    assert "second" in printed and any("lint" in text and "FAILED" in text for text in printed)
-    assert checks.summarise([good]) == 0
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--threads", "2"], "--threads goes with --seed N"),
+        (["--fast", "00"], "--fast runs no notebooks"),
+        (["--real-data", "00"], "No cell of lesson 00 is on real data"),
+    ],
+)
+def test_words_that_do_not_go_together_are_a_sentence(
+    recorded: Callable[..., Recorded], course: Path, capsys: pytest.CaptureFixture, words: list[str], sentence: str
+) -> None:
+    assert main(["test", *words], course) == 1
+    assert sentence in capsys.readouterr().err
+    assert calls(course) == []
 
 
-def test_notebooks_run_strictly_and_their_solutions_are_proved(course: Path) -> None:
-    chosen = {**lessons.find(course), "11": course / "notebooks" / "11_training.ipynb"}
-    steps = checks.notebook_steps("python", chosen)
-    assert [step.name for step in steps[:2]] == ["00_tasks", "00_tasks solved"]
-    assert [step.ceiling for step in steps] == [120, None, 120, None, 180, None]
-    strict, proof = steps[0].commands[0], steps[1].commands[0]
-    assert "--nbval" in strict and "--nbval-lax" not in strict and strict[-1].endswith("00_tasks.ipynb")
-    assert proof == ["python", "tools/notebooks.py", "00", "--prove"]
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--seed", "-1"], "--seed: it must be a whole number from 0 to 1000000, but is '-1'"),
+        (["--seed", "2.5"], "but is '2.5'"),
+        (["--seed", "1000001"], "but is '1000001'"),
+        (["--seed", "1", "--threads", "0"], "--threads: it must be a whole number from 1 to 1024, but is '0'"),
+        (["--seed", "1", "--fast"], "--fast: not allowed with argument --seed"),
+        (["--seed", "1", "--real-data"], "--real-data: not allowed with argument --seed"),
+    ],
+)
+def test_nonsense_numbers_are_a_sentence(
+    course: Path, capsys: pytest.CaptureFixture, words: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["test", *words], course)
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_checks_see_none_of_the_users_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_DATA", "OMP_NUM_THREADS"):
+    for name in ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "COURSE_DATA", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     monkeypatch.chdir(tmp_path)
     seen = checks.check_environment("data")
     assert (seen["OMP_NUM_THREADS"], seen["COURSE_STRICT"], seen["COURSE_DATA"]) == ("1", "1", str(tmp_path / "data"))
-    assert not {"MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT"} & set(seen)
+    assert not {"MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED"} & set(seen)
+    assert checks.check_environment(None, threads=3)["OMP_NUM_THREADS"] == "3"
     assert "COURSE_DATA" not in checks.check_environment(None)
 
 

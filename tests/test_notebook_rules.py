@@ -9,6 +9,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_files import WIDGET, source_hash
+from notebook_sources import fixed_seeds
 
 from course_utils.exercises import tasks
 
@@ -165,6 +166,16 @@ BROKEN: list[tuple[Callable[[NotebookNode], list[str]], Callable[[NotebookNode],
     ),
     (rules.last_cell_shows_progress, tagged(-1), "is the last"),
     (rules.last_cell_shows_progress, lambda notebook: notebook.cells.append(code("1")), "is the last"),
+    (
+        rules.seeds_can_be_moved,
+        after_the_second(code("import torch\ntorch.manual_seed(0)")),
+        r"has torch.manual_seed\(0\)",
+    ),
+    (
+        rules.seeds_can_be_moved,
+        after_the_second(code("def train(network):\n    return fit(network, seed=0, steps=3)")),
+        "cell 02 .* has seed=0, which does not move .* write seed\\(n\\)",
+    ),
     (rules.code_lines_are_short, on(2, source="x = 1\ny = '" + "y" * 99 + "'"), "a line of 105 characters"),
 ]
 
@@ -183,6 +194,40 @@ def test_a_broken_rule_is_complained_about(
 
 def test_every_rule_has_a_notebook_that_breaks_it() -> None:
     assert {rule for rule, _, _ in BROKEN} == set(rules.RULES)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.manual_seed(seed(0))",
+        "train_on_scenes(network, seed=seed(3), steps=450)",
+        "def run(seed):\n    torch.manual_seed(seed)\n    return fit(network, seed=seed)",
+        "run = lambda network, *, start: fit(network, seed=start)",
+        "noise = torch.rand(3, generator=torch.Generator().manual_seed(0))",
+        "generator = torch.Generator()\ngenerator.manual_seed(4)",
+        "datasets.load('scenes', 'val', seed=0)\nScenes(seed=1)\ncells.Cells(seed=2)",
+    ],
+)
+def test_seeds_that_move_or_belong_to_the_world_are_let_be(source: str) -> None:
+    assert fixed_seeds(source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "fixed"),
+    [
+        ("torch.manual_seed()", ["torch.manual_seed()"]),
+        ("manual_seed(3)", ["manual_seed(3)"]),
+        ("torch.manual_seed(n)", ["torch.manual_seed(n)"]),
+        ("torch.manual_seed(seed(n))", ["torch.manual_seed(seed(n))"]),
+        ("torch.manual_seed(other.seed(0))", ["torch.manual_seed(other.seed(0))"]),
+        ("[fit(network, seed=n) for n in range(3)]", ["seed=n"]),
+        ("def run(n):\n    pass\nfit(network, seed=n)", ["seed=n"]),
+        ("fit(network, seed=0)\nfit(network, seed=seed(0) + 1)", ["seed=0", "seed=seed(0) + 1"]),
+        ("with torch.no_grad():\n    def run():\n        return partial(fit, seed=7)", ["seed=7"]),
+    ],
+)
+def test_seeds_that_stay_are_found(source: str, fixed: list[str]) -> None:
+    assert fixed_seeds(source) == fixed
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ import nbformat
 from nbformat import NotebookNode
 from notebook_sources import real_data_set
 
+# What a maintainer may have set for own work and what would change the outputs of a lesson; and what lessons run under.
+UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COURSE_STRICT": "1", "COURSE_DEVICE": "cpu"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel compiles each cell under such a name, with its process number in it; warnings print it.

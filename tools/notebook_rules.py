@@ -10,7 +10,15 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 from notebook_files import WIDGET, code_cells, stored_outputs_are_fresh, tags, text_of, where
-from notebook_sources import bound_names, calls, exercises_named, exercises_worked, read_names, real_data_set
+from notebook_sources import (
+    bound_names,
+    calls,
+    exercises_named,
+    exercises_worked,
+    fixed_seeds,
+    read_names,
+    real_data_set,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TAGS = ("exercise", "nbval-ignore-output", "real-data")
@@ -205,6 +213,16 @@ def last_cell_shows_progress(notebook: NotebookNode) -> list[str]:
     return [f"{where(i, cell)} is the last: call progress() there, and tag it nbval-ignore-output"]
 
 
+def seeds_can_be_moved(notebook: NotebookNode) -> list[str]:
+    """Another `COURSE_SEED` moves all that a lesson trains: nothing that it says may hang on one seed."""
+    return [
+        f"{where(i, cell)} has {fixed}, which does not move with COURSE_SEED: write seed(n) of course_utils for the number; "
+        "what must stay fixed is drawn with a torch.Generator of its own"
+        for i, cell in code_cells(notebook)
+        for fixed in fixed_seeds(cell.source)
+    ]
+
+
 def code_lines_are_short(notebook: NotebookNode) -> list[str]:
     return [
         f"{where(i, cell)} has a line of {len(line)} characters, more than {LONGEST_LINE}: {line.strip()[:40]}…"
@@ -259,6 +277,7 @@ RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
     cells_have_slide_types,
     last_cell_shows_progress,
     code_lines_are_short,
+    seeds_can_be_moved,
 )
 RULES_OF_A_LESSON: tuple[Callable[[NotebookNode, int], list[str]], ...] = (
     first_cell_starts_the_lesson,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from IPython.core.inputtransformer2 import TransformerManager
 
 EXERCISE_CALLS = ("answer", "predict", "rubric")
+GLOBAL_SEEDS = ("torch.manual_seed", "torch.random.manual_seed", "manual_seed")
+WORLDS = ("Scenes", "Cells")
 
 
 def plain_python(source: str) -> str:
@@ -75,3 +77,35 @@ def exercises_named(source: str) -> set[str]:
 
 def _of_lesson(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "exercise"
+
+
+def fixed_seeds(source: str) -> list[str]:
+    """Seeds in a cell that do not move with `COURSE_SEED`, each as it is written: `torch.manual_seed(0)`, `seed=0`.
+
+    One moves where it is `seed(n)` with a literal n, or a parameter of the function that it stands in. A generator's own
+    seed, and the seeds of the data sets' world (`datasets.load`, `Scenes`, `Cells`), are meant to stay.
+    """
+    return _fixed_seeds(ast.parse(plain_python(source)), frozenset())
+
+
+def _fixed_seeds(node: ast.AST, parameters: frozenset[str]) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        inner = node.args
+        named = [*inner.posonlyargs, *inner.args, *inner.kwonlyargs]
+        parameters |= {argument.arg for argument in named}
+    found: list[str] = []
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        if called in GLOBAL_SEEDS and not (len(node.args) == 1 and _moves(node.args[0], parameters)):
+            found.append(ast.unparse(node))
+        if not (called.startswith("datasets.") or called.split(".")[-1] in WORLDS):
+            keywords = [keyword for keyword in node.keywords if keyword.arg == "seed"]
+            found += [f"seed={ast.unparse(word.value)}" for word in keywords if not _moves(word.value, parameters)]
+    return found + [fixed for inner in ast.iter_child_nodes(node) for fixed in _fixed_seeds(inner, parameters)]
+
+
+def _moves(value: ast.expr, parameters: frozenset[str]) -> bool:
+    match value:
+        case ast.Call(func=ast.Name(id="seed"), args=[ast.Constant(value=int())], keywords=[]):
+            return True
+    return isinstance(value, ast.Name) and value.id in parameters

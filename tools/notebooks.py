@@ -4,51 +4,47 @@ python tools/notebooks.py 01               execute lesson 01 and store its outpu
 python tools/notebooks.py --check          execute nothing; exit status 1 where stored outputs are stale or not normal
 python tools/notebooks.py --tidy           execute nothing; bring the files into normal form, as after editing text
 python tools/notebooks.py --solved OUT     write copies without outputs, each stub replaced by its solution
+python tools/notebooks.py --prove          run solved copies with another seed: every exercise right, every other cell as stored
 """
 
 import argparse
 import copy
-import json
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from course_command.checks import SOLVED_SEED
+from course_command.main import MOST_SEED, whole_number
+from course_command.processes import cpu_of_children
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from notebook_files import (
-    code_cells,
+    ENVIRONMENT,
+    UNSET,
     is_normal,
     keep_real_data_outputs,
     normalise,
     read,
     source_hash,
     stored_outputs_are_fresh,
-    tags,
     where,
     write,
 )
 from notebook_rules import no_machine_is_named, size_is_small
-from notebook_sources import exercises_worked
+from notebook_solutions import prove, write_solved
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SECONDS_A_CELL = 900
-# What a maintainer may have set for own work and what would change the stored outputs.
-UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "MPLBACKEND")
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COURSE_STRICT": "1", "COURSE_DEVICE": "cpu"}
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def execute(
-    notebook: NotebookNode, folder: Path, *, seconds_a_cell: int = SECONDS_A_CELL, report: Path | None = None
-) -> NotebookNode:
+def execute(notebook: NotebookNode, folder: Path, *, seconds_a_cell: int = SECONDS_A_CELL) -> NotebookNode:
     """A copy of the notebook, executed in a fresh kernel with `folder` as its working directory.
-
-    `report`: the file to which every judged exercise appends a line.
 
     Raises: ValueError at the first cell that fails, with its source and the traceback.
     """
@@ -58,6 +54,7 @@ def execute(
         executed,
         kernel_name="python3",
         timeout=seconds_a_cell,
+        startup_timeout=SECONDS_A_CELL,
         record_timing=False,
         shutdown_kernel="immediate",
         extra_arguments=["--log-level=ERROR"],
@@ -65,8 +62,6 @@ def execute(
         on_cell_execute=lambda cell, cell_index: reached.append(cell_index),
     )
     environment = {name: value for name, value in os.environ.items() if name not in UNSET} | ENVIRONMENT
-    if report:
-        environment["COURSE_REPORT"] = str(report)
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -109,54 +104,6 @@ def problems(path: Path) -> list[str]:
     return found + ([] if is_normal(path) else ["the file is not in normal form (--tidy)"])
 
 
-def solved(notebook: NotebookNode, lesson: int) -> NotebookNode:
-    """A copy without outputs in which every stub is replaced by its solution.
-
-    Raises: ValueError where a cell names an exercise that the lesson does not have.
-    """
-    from course_utils.exercises import tasks
-
-    known = {task.name: task for task in tasks(lesson)}
-    notebook = copy.deepcopy(notebook)
-    notebook.metadata.pop("course", None)
-    for i, cell in code_cells(notebook):
-        cell.outputs, cell.execution_count = [], None
-        for name in exercises_worked(cell.source) if "exercise" in tags(cell) else []:
-            if name not in known:
-                raise ValueError(
-                    f"{where(i, cell)} names the exercise {name!r}, but lesson {lesson} has {', '.join(known)}."
-                )
-            cell.source = known[name].solved_cell(cell.source)
-    return notebook
-
-
-def write_solved(path: Path, out: Path) -> None:
-    notebook = solved(read(path), int(path.stem[:2]))
-    normalise(notebook, path.stem)
-    out.mkdir(parents=True, exist_ok=True)
-    write(notebook, out / path.name)
-
-
-def prove(path: Path) -> None:
-    """Execute a solved copy: no cell may fail, and every exercise that is judged must come out right in its place.
-
-    Raises: ValueError where one does not.
-    """
-    from course_utils.exercises import tasks
-
-    lesson = int(path.stem[:2])
-    notebook = solved(read(path), lesson)
-    with TemporaryDirectory() as folder:
-        report = Path(folder, "report.jsonl")
-        execute(notebook, path.parent, report=report)
-        lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
-    found = {entry["exercise"]: entry["status"] for entry in map(json.loads, lines)}
-    judged = [task.name for task in tasks(lesson) if task.kind not in ("prediction", "rubric")]
-    wrong = [f"{name} ({found.get(name, 'never checked')})" for name in judged if found.get(name) != "right"]
-    if wrong:
-        raise ValueError(f"with its solution in its place, an exercise should be right, but is not: {', '.join(wrong)}")
-
-
 def select(folder: Path, lessons: Sequence[str]) -> list[Path]:
     """The notebooks of these lessons, such as '01' or '1'; of all where none is named.
 
@@ -178,19 +125,23 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help="list stale or untidy notebooks; execute nothing")
     modes.add_argument("--tidy", action="store_true", help="bring into normal form; execute nothing")
-    modes.add_argument("--prove", action="store_true", help="execute solved copies: every exercise must be right")
+    modes.add_argument("--prove", action="store_true", help="run solved copies with another seed, compare all")
     modes.add_argument("--solved", type=Path, metavar="OUT", help="write copies with all exercises solved into OUT")
+    parser.add_argument("--seed", type=whole_number(0, MOST_SEED), metavar="N", help="the seed of --prove")
     chosen = parser.parse_args(arguments)
     try:
         paths = select(folder, chosen.lessons)
     except ValueError as error:
         parser.error(str(error))
+    if chosen.seed is not None and not chosen.prove:
+        parser.error("--seed goes with --prove: what is stored has always been computed with seed 0")
+    seed = SOLVED_SEED if chosen.seed is None else chosen.seed
     if chosen.solved and chosen.solved.resolve() == folder.resolve():
         parser.error(f"--solved would overwrite the lessons themselves in {folder}; name another folder")
 
     status = 0
     for path in paths:
-        begun, cpu = time.monotonic(), _cpu_seconds()
+        begun, cpu = time.monotonic(), cpu_of_children()
         try:
             if chosen.check:
                 for problem in problems(path):
@@ -201,13 +152,13 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
             elif chosen.solved:
                 write_solved(path, chosen.solved)
             elif chosen.prove:
-                prove(path)
-                print(f"{path.name}: all solutions are right in their places, {_cpu_seconds() - cpu:.0f} s of CPU")
+                prove(path, seed=seed)
+                print(f"{path.name}: with seed {seed}, all solutions are right and all other cells as stored")
             else:
                 from course_utils import datasets
 
                 renew(path, datasets.present)
-                used = f"{_cpu_seconds() - cpu:.0f} s of CPU, {time.monotonic() - begun:.0f} s"
+                used = f"{cpu_of_children() - cpu:.0f} s of CPU, {time.monotonic() - begun:.0f} s"
                 print(f"{path.name}: {used}, {path.stat().st_size // 1000} kB")
         except ValueError as error:
             text = f"{path.name}: {error}"
@@ -216,11 +167,6 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     return status
 
 
-def _cpu_seconds() -> float:
-    """CPU seconds of the kernels that have ended so far (0 on Windows)."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that copies are removed
     raise SystemExit(main())

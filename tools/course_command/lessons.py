@@ -28,6 +28,22 @@ def select(lessons: dict[str, Path], numbers: list[str]) -> dict[str, Path]:
     return {number: path for number, path in lessons.items() if not wanted or number in wanted}
 
 
+def with_real_data(lessons: dict[str, Path]) -> dict[str, Path]:
+    """Those of the lessons that have cells on real data.
+
+    Raises: CourseError where none has.
+    """
+    found = {number: path for number, path in lessons.items() if _has_real_data(path)}
+    if not found:
+        raise CourseError(f"No cell of lesson {', '.join(lessons)} is on real data: leave out --real-data.")
+    return found
+
+
+def _has_real_data(path: Path) -> bool:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return any("real-data" in cell["metadata"].get("tags", []) for cell in cells)
+
+
 def source_hash(path: Path) -> str:
     """Hash of what a student reads and edits in a notebook: a run that changes nothing but outputs leaves it."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
