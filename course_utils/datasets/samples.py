@@ -96,7 +96,7 @@ def require_one_size(sample: Sample) -> None:
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:
     """A size (H, W) as two numbers of Python.
 
-    Raises: ValueError for what is none.
+    Raises: ValueError if it is not two positive whole numbers.
     """
     if not isinstance(size, tuple | list) or len(size) != 2 or not all(is_integer(n) and n > 0 for n in size):
         raise ValueError(

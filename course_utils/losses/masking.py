@@ -78,7 +78,7 @@ def mean_of_sum(total: Tensor, count: Tensor) -> Tensor:
 
 
 def mean_over_classes(losses: Tensor, present: Tensor, absent: Absent) -> Tensor:
-    """The mean of the losses of classes, of which `present` says which are in the truth; both (…, K)."""
+    """The mean of the classes' losses; `present` says which classes are in the truth. Both (…, K)."""
     counted = present if absent == "left_out" else torch.ones_like(present)
     summed = losses if absent == "counted" else losses * present
     return mean_of_sum(summed.sum(), counted.sum())

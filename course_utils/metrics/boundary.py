@@ -30,7 +30,7 @@ def boundary_iou(
     ignore_index: int | None = 255,
     border: bool = False,
 ) -> Tensor:
-    """IoU of each class, of which only the pixels within `width` of another class are looked at: (K,) float64, CPU.
+    """IoU of each class, looking only at its pixels within `width` of another class: (K,) float64, CPU.
 
     Source: Cheng et al. 2021, section 4 (arXiv 2103.16562). `width=None` is the paper's 2 % of the image's diagonal.
     Differs from the paper: its code measures the distance to a boundary in steps of a 3 x 3 neighbourhood, this one is

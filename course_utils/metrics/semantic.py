@@ -20,7 +20,7 @@ def confusion_matrix(pred: Tensor, target: Tensor, num_classes: int, ignore_inde
     """Count how often each true class was predicted as each class: (K, K) int64, rows truth, columns prediction.
 
     Shapes: `target` integer labels (…); `pred` integer labels of the same shape, or logits (…, K, H, W) for a target
-    (…, H, W), of which the largest is taken. A bool mask stands for the labels 0 and 1. Pixels whose truth is
+    (…, H, W): the class with the largest is taken. A bool mask stands for the labels 0 and 1. Pixels whose truth is
     `ignore_index` (void) are left out, whatever was predicted there; with `ignore_index=None` no pixel is void.
     Matrices of several batches add up to the matrix of the data set.
 
@@ -84,7 +84,7 @@ def as_labels(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int 
 def checked_classes(num_classes: int) -> int:
     """The number of classes as Python's `int`.
 
-    Raises: ValueError for what is none, and for more than a matrix can have.
+    Raises: ValueError if it is not an integer of 1 or more, and for more classes than a matrix can have.
     """
     if not is_integer(num_classes) or not 1 <= num_classes <= MOST_CLASSES:
         raise ValueError(f"num_classes must be a whole number from 1 to {MOST_CLASSES}, but is {num_classes!r}.")

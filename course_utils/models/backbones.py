@@ -76,7 +76,7 @@ class Frozen(nn.Module):
 def last_map_at(strides: tuple[int, ...], stride: int) -> int:
     """Index of the last, deepest map of a stride.
 
-    Raises: ValueError with the strides there are, if none is this one, and for what is no positive integer.
+    Raises: ValueError that lists the strides there are, if this is not one of them.
     """
     stride = whole_number(stride, "stride", minimum=1)
     if stride not in strides:

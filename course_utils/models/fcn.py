@@ -41,8 +41,8 @@ class FCN(nn.Module):
 
     Shapes: images (B, 3, H, W) in [0, 1] → logits (B, num_classes, H, W).
 
-    Raises: ValueError for what is no backbone, a stride at which it has no map, another `upsample`, and a number of classes
-    below 1.
+    Raises: ValueError if `backbone` is not a backbone or has no map at this stride, for another `upsample`, and for a number
+    of classes below 1.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def new_parameters() -> dict[str, Any]:
 def positive_integers(values: Sequence[int], name: str) -> tuple[int, ...]:
     """A number for each stage of a network, as a tuple.
 
-    Raises: ValueError for what is no tuple or list of positive integers.
+    Raises: ValueError if it is not a tuple or list of positive integers.
     """
     if not isinstance(values, (tuple, list)):
         raise ValueError(f"{name} must be a tuple of integers, one for each stage, but is {values!r}.")

@@ -86,13 +86,13 @@ def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> Pair:
 
 
 def is_integer(value: object) -> bool:
-    """Whether this is an integer of Python or NumPy; a bool is none."""
+    """Whether this is an integer of Python or NumPy; a bool does not count as one."""
     # A SymInt stands for a size that is not known yet when a network is exported.
     return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> bool:
-    """Whether this is a finite real number of Python or NumPy; a bool is none."""
+    """Whether this is a finite real number of Python or NumPy; a bool does not count as one."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return False
     try:

@@ -35,7 +35,7 @@ def conv_matrix(
     Source: Dumoulin and Visin 2016, section 4.1, arXiv 1603.07285.
 
     Shapes: `weight` (C_out, C_in / groups, kH, kW) and `input_size` (H, W) → (C_out·H_out·W_out, C_in·H·W), or
-    `weight` (C_out, C_in / groups, k) and `input_size` n → (C_out·n_out, C_in·n). Differentiable in `weight`, once.
+    `weight` (C_out, C_in / groups, k) and `input_size` n → (C_out·n_out, C_in·n). Differentiable once, in `weight`.
     Not for meta tensors, since the entries are counted.
 
     With `sparse=True` in CSR form (entries row by row), which multiplies many times faster than COO. For products with

@@ -13,7 +13,7 @@ def output_size(n: int, kernel_size: int, *, stride: int = 1, padding: int = 0, 
 
     Source: Dumoulin and Visin 2016, section 2.4 with the dilated kernel of section 5.1, arXiv 1603.07285.
 
-    Raises: ValueError for what is no integer or too small, and for a kernel that is larger than the padded input.
+    Raises: ValueError if an argument is not an integer or is too small, and for a kernel larger than the padded input.
     """
     n, kernel_size, stride, dilation = whole_numbers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
     padding = whole_number(padding, "padding", minimum=0)
@@ -34,8 +34,8 @@ def transposed_output_size(
     (n − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1. Padding is cut off the output; a
     convolution with a stride maps several sizes to n, and `output_padding` picks the one to go back to.
 
-    Raises: ValueError for what is no integer or too small, for an `output_padding` that is smaller than neither stride
-    nor dilation, and for a padding that cuts everything off.
+    Raises: ValueError if an argument is not an integer or is too small, for an `output_padding` that is smaller than neither
+    stride nor dilation, and for a padding that cuts everything off.
     """
     n, kernel_size, stride, dilation = whole_numbers(1, n=n, kernel_size=kernel_size, stride=stride, dilation=dilation)
     padding, output_padding = whole_numbers(0, padding=padding, output_padding=output_padding)

@@ -11,7 +11,7 @@ from course_utils.ops.checks import Pair, require_tensor
 
 
 def csr_matrix(rows: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
-    """The sparse matrix of entries that are sorted by row, then by column. Differentiable in the values, once.
+    """The sparse matrix of entries that are sorted by row, then by column. Its values can be differentiated once.
 
     Shapes: `rows` and `columns` int64 (N,), `values` (N,) → CSR of this size.
     """

@@ -1,7 +1,7 @@
 """What is known of a tensor's values: found once, and forgotten when the tensor is changed in place.
 
-To look at a value of a tensor on a GPU makes the processor wait until the GPU has done all that it was asked for. So what has to
-be known of labels or weights is found once, while they are still on the host, and remembered for the tensor that goes on.
+Whoever looks at a value of a tensor on a GPU has to wait until the GPU has done all that it was asked to do. So what has to
+be known of labels or weights is found once, while they are still on the host, and remembered for the tensor that moves.
 """
 
 import torch

@@ -23,7 +23,7 @@ class LabelRange(NamedTuple):
 def void_label(ignore_index: object) -> int | None:
     """The label that marks void, as Python's `int`; None where nothing is void.
 
-    Raises: ValueError for what is no label, and so would be void nowhere.
+    Raises: ValueError if it is not an integer: then no pixel would be void.
     """
     if ignore_index is not None and not is_integer(ignore_index):
         raise ValueError(
@@ -43,7 +43,7 @@ def require_label_type(labels: object, name: str) -> None:
 
 
 def _remedy(labels: Tensor) -> str:
-    """How to make labels of what are none: whole numbers are converted, probabilities and logits decide first."""
+    """How to make labels of these numbers: whole ones are converted; probabilities and logits choose a class first."""
     if labels.is_complex() or bool((labels == labels.round()).all()):
         return "convert it with `.long()`"
     return "of probabilities or logits take the largest, `.argmax(1)`, or compare them with a threshold"

@@ -113,6 +113,6 @@ def refuse_layers_that_see_borders(network: object) -> None:
 
 
 def _named_layers(network: object) -> Iterator[tuple[str, nn.Module]]:
-    """Every module in a network, with the words that name it; none in what is no module."""
+    """Every module in a network, with the words that name it; nothing if `network` is not a module."""
     for name, layer in network.named_modules() if isinstance(network, nn.Module) else ():
         yield f"layer {name} ({type(layer).__name__})" if name else f"this {type(layer).__name__}", layer

@@ -21,7 +21,7 @@ def boundaries(labels: Tensor, width: float = 1, *, ignore_index: int | None = 2
     Shapes: `labels` integer or bool (…, H, W) → bool (…, H, W).
 
     Raises: ValueError for labels that are floating or have fewer than two dimensions, for a width that is infinite or below
-    1, the distance of neighbours, and for what is no label in `ignore_index`.
+    1, the distance of neighbours, and if `ignore_index` is not a label.
     """
     require_label_type(labels, "labels")
     if labels.ndim < 2:

@@ -55,7 +55,7 @@ def receptive_field(layers: Layers) -> ReceptiveField:
     Source: Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural networks, Distill.
 
     `layers` are modules in their order: an `nn.Sequential`, a list, nested as one likes. A dict (or `nn.ModuleDict`) in
-    it stands for parallel branches, of which the one with the largest field counts; their strides must agree.
+    it stands for parallel branches. The one with the largest field counts, and their strides must agree.
     Convolutions, max and average pooling count, also dilated and padded; activations, dropout and batch norm (with
     statistics of its own) see what their input sees. A linear layer after Flatten is a convolution as large as the map, which is
     taken to be square.

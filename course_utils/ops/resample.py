@@ -107,7 +107,7 @@ def bilinear_resize(x: Tensor, size: IntPair, *, align_corners: bool = False, an
 
 
 def bilinear_sample(x: Tensor, points: Tensor, *, padding: str = "border") -> Tensor:
-    """Interpolate images at any points; differentiable in both, once.
+    """Interpolate images at any points. Images and points can both be differentiated, once.
 
     Each value is a weighted sum of the four pixels whose centres surround the point. Beyond the outermost centres,
     `padding="border"` repeats the border pixel, "zeros" counts what lies outside as 0. Equal to

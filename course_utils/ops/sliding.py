@@ -34,7 +34,7 @@ def sliding_window_logits(
     gradients need all of them, so call it under `torch.no_grad()` where none are wanted. `progress=True` shows a bar.
 
     Raises: ValueError for an image smaller than the window, for batch norm or dropout in training mode, for logits of
-    another shape, and for what is no classifier.
+    another shape, and if `classifier` is not a function of windows.
     """
     _require_callable(classifier, "classifier")
     _require_bool(padding)

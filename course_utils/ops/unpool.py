@@ -21,7 +21,7 @@ def max_pool_with_indices(
 ) -> tuple[Tensor, Tensor]:
     """Max pooling, and the place of every maximum; of equal values the first in reading order is taken.
 
-    A place is row · W + column, as in PyTorch, of which all arguments have the meaning: `stride` is the kernel size
+    A place is row · W + column, as in PyTorch, and all arguments mean what they mean there: `stride` is the kernel size
     unless given, `padding` counts as -∞, `ceil_mode=True` keeps a last window that is only partly filled.
 
     Shapes: `x` floating (…, H, W) → values (…, H_out, W_out) and indices of the same shape, int64.
@@ -72,7 +72,7 @@ def max_unpool(x: Tensor, indices: Tensor, output_size: IntPair) -> Tensor:
 
     `output_size` is the size of the image that was pooled. It cannot be guessed, since 4 and 5 pixels pool to 2 alike;
     with another width, values land elsewhere. Where windows overlap, a place can occur twice: with one value, as
-    long as it is what was pooled, but after a convolution with two, of which either is kept, as in PyTorch.
+    long as it is what was pooled, but after a convolution with two. Then either is kept, as in PyTorch.
 
     Shapes: `x` (…, H, W) and `indices` of the same shape, int64 → (…, *output_size).
 

@@ -71,7 +71,7 @@ def draw_batch(
     Each sample has a generator of its own, seeded by (`seed`, `step`, its place in the batch). `part` = (r, n): only the r-th
     of n equal parts of the batch, the same samples with the same augmentation as in the whole.
 
-    Raises: ValueError where the samples differ in size, and for what is no sample.
+    Raises: ValueError where the samples differ in size, and where the data set or the transform gives something else.
     """
     rank, size = part
     places = range(rank * batch_size // size, (rank + 1) * batch_size // size)
@@ -97,7 +97,7 @@ def require_sample(sample: object, giver: str) -> Sample:
 
 
 def require_data_set(data: object, *attributes: str) -> None:
-    """Refuse what is no map-style data set with these attributes.
+    """Refuse an object that is not a map-style data set with these attributes.
 
     Raises: ValueError that names what is missing.
     """

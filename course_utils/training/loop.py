@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +62,8 @@ def fit(
     Under torchrun the processes share the work, see `course_utils.training.distributed`.
 
     Raises: ValueError for arguments that cannot be, and a checkpoint of another run; FloatingPointError where the sum of the
-    losses is no finite number, before the network's weights are changed by it (on a GPU, which is not asked at every step,
-    within 10), and where a weight is none, before the network is scored, kept or given back.
+    losses is not finite, before the network's weights are changed by it (on a GPU, which is not asked at every step, within
+    10), and where a weight is not finite, before the network is scored, kept or given back.
     """
     require_data_set(train)
     check_functions(objective=objective, evaluate=evaluate, transform=transform)
@@ -73,63 +74,95 @@ def fit(
         "trained_parameters": sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
     }  # fmt: skip
     settings = checked_settings(settings)
-    steps, seed, batch_size = settings["steps"], settings["seed"], settings["batch_size"]
     evaluate_every, checkpoint_every = checked_intervals(evaluate_every, checkpoint, checkpoint_every)
-    path = None if checkpoint is None else Path(checkpoint)
-    part = rank, _ = rank_and_size()
-    device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
-    images_in = torch.channels_last if channels_last else torch.contiguous_format
-    model.to(memory_format=images_in)
-    updates = _optimiser(model, settings)
-    history = load_checkpoint(path, model, updates, settings) if path and path.is_file() else History()
-    recorder = Recorder(history, train, steps=steps, batch_size=batch_size, seed=seed, device=device)
-    losses_of = parallel(_Losses(model, objective))
-    first = len(history.steps)
-    if path is not None and first < steps:
-        require_writable(path)
-    model.train(first < steps)
+    run = _set_up(model, train, objective, settings, None if checkpoint is None else Path(checkpoint))
     # The caller's random numbers go on afterwards as if there had been no training.
     with (
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
-        progress_bar(first=first, steps=steps, wanted=progress and rank == 0) as bar,
+        torch.random.fork_rng([run.device] if run.device.type == "cuda" else []),
+        progress_bar(first=run.first, steps=run.steps, wanted=progress and run.part[0] == 0) as bar,
     ):
-        for step in range(first, steps):
+        for step in range(run.first, run.steps):
             start = time.process_time()
-            _seed(device, derived_seed(seed, NETWORK, step, rank))
-            batch = draw_batch(
-                train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=part, device=device
-            )
-            batch = batch._replace(images=batch.images.to(dtype).contiguous(memory_format=images_in))
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                losses = losses_of(batch)
-            rate = settings["learning_rate"] * SCHEDULES[schedule](step, steps)
-            recorder.add(rate, losses)
-            updates.zero_grad()
+            batch = _draw(run, train, step, transform)
+            with torch.autocast(run.device.type, torch.bfloat16, enabled=bfloat16):
+                losses = run.losses_of(batch)
+            rate = settings["learning_rate"] * SCHEDULES[schedule](step, run.steps)
+            run.recorder.add(rate, losses)
+            run.updates.zero_grad()
             sum(losses.values()).backward()
             if clip_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-            for group in updates.param_groups:
+            for group in run.updates.param_groups:
                 group["lr"] = rate
-            updates.step()
-            history.cpu_seconds += time.process_time() - start
+            run.updates.step()
+            run.history.cpu_seconds += time.process_time() - start
 
             done = step + 1
-            scored = evaluate is not None and due(done, steps, evaluate_every)
-            kept = path is not None and due(done, steps, checkpoint_every)
-            if scored or kept or done == steps:
-                recorder.flush()
-                require_finite(model, step=done, steps=steps)
+            scored = evaluate is not None and due(done, run.steps, evaluate_every)
+            kept = run.checkpoint is not None and due(done, run.steps, checkpoint_every)
+            if scored or kept or done == run.steps:
+                run.recorder.flush()
+                require_finite(model, step=done, steps=run.steps)
             if scored:
                 share_buffers(model)
                 model.eval()
-                history.evaluations.append({"step": done, **plain_scores(evaluate(model))})
+                run.history.evaluations.append({"step": done, **plain_scores(evaluate(model))})
                 model.train()
-            if kept and rank == 0:
-                save_checkpoint(path, model, updates, history, settings)
-            show_values(bar, recorder.latest | history.scores)
+            if kept and run.part[0] == 0:
+                save_checkpoint(run.checkpoint, model, run.updates, run.history, settings)
+            show_values(bar, run.recorder.latest | run.history.scores)
             bar.update()
     model.eval()
-    return history
+    return run.history
+
+
+class _Run(NamedTuple):
+    """What a run is made of; `part` is this process's number and how many there are, `first` the step to begin with."""
+
+    settings: Settings
+    steps: int
+    first: int
+    device: torch.device
+    part: tuple[int, int]
+    losses_of: nn.Module
+    updates: Optimizer
+    history: History
+    recorder: Recorder
+    checkpoint: Path | None
+
+
+def _set_up(
+    model: nn.Module, train: Dataset[Sample], objective: Objective, settings: Settings, checkpoint: Path | None
+) -> _Run:
+    """Make what a run needs, from its checkpoint where there is one, and put the network into training mode."""
+    steps, device = settings["steps"], next(model.parameters()).device
+    model.to(memory_format=_memory_format(settings))
+    updates = _optimiser(model, settings)
+    found = checkpoint is not None and checkpoint.is_file()
+    history = load_checkpoint(checkpoint, model, updates, settings) if found else History()
+    recorder = Recorder(
+        history, train, steps=steps, batch_size=settings["batch_size"], seed=settings["seed"], device=device
+    )
+    losses_of, first = parallel(_Losses(model, objective)), len(history.steps)
+    if checkpoint is not None and first < steps:
+        require_writable(checkpoint)
+    model.train(first < steps)
+    return _Run(settings, steps, first, device, rank_and_size(), losses_of, updates, history, recorder, checkpoint)
+
+
+def _draw(run: _Run, train: Dataset[Sample], step: int, transform: Transform | None) -> Batch:
+    """The batch of a step, and the network's own random numbers begun anew."""
+    seed, batch_size = run.settings["seed"], run.settings["batch_size"]
+    _seed(run.device, derived_seed(seed, NETWORK, step, run.part[0]))
+    batch = draw_batch(
+        train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=run.part, device=run.device
+    )
+    dtype = next(run.losses_of.parameters()).dtype
+    return batch._replace(images=batch.images.to(dtype).contiguous(memory_format=_memory_format(run.settings)))
+
+
+def _memory_format(settings: Settings) -> torch.memory_format:
+    return torch.channels_last if settings["channels_last"] else torch.contiguous_format
 
 
 class _Losses(nn.Module):

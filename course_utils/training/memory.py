@@ -12,15 +12,15 @@ DESCRIPTION = ("classes", "num_classes", "things", "colours", "names")
 
 
 class InMemory(Dataset[Sample]):
-    """The same data set, of which every sample is read only the first time that it is asked for.
+    """The same data set. Each sample is read only the first time that it is asked for.
 
     Images and labels are kept in 8 bits, a sixth of the memory, which costs less time than it saves; images from 8-bit files
     come back exactly, others rounded to 1/255. `samples`: only the first so many. `limit`: the bytes to keep at most; what
     comes after is read every time. `device`: where they are kept and given out (None: where they come from); a GPU with room
     for them saves the transfer.
 
-    Raises: ValueError for what is no data set, and fewer than 1 samples; for a sample, when it is read, whose image is not
-    floating in [0, 1] or whose labels are not in 0 … 255.
+    Raises: ValueError if `data` is not a data set, and for fewer than 1 samples; for a sample, when it is read, whose image is
+    not floating in [0, 1] or whose labels are not in 0 … 255.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ def label_loss(loss: Loss, *, class_weights: Tensor | None = None) -> Objective:
 def weights_of_classes(data: Dataset[Sample], *, method: Method = "square_root") -> Tensor:
     """Class weights for a loss, from the pixels of a data set, see `losses.weights.class_weights`: (K,) float32.
 
-    Raises: ValueError as that does, and for what is no data set of labels.
+    Raises: ValueError as that does, and if `data` is not a data set with labels.
     """
     require_data_set(data, "num_classes")
     label_maps = (require_sample(data[index], "The data set").labels for index in range(len(data)))
@@ -63,7 +63,7 @@ def score_labels(
     With `boundary` there is the mean "boundary_iou" as well, with `per_class` "iou car" and so on for each class; NaN for a
     class that is neither there nor predicted. The images are read once and kept (`InMemory`).
 
-    Raises: ValueError for what is no data set, and a batch size below 1; when it scores, as `predict_matrices`.
+    Raises: ValueError if `data` is not a data set, and for a batch size below 1; when it scores, as `predict_matrices`.
     """
     batch_size = whole_number(batch_size, "batch_size", minimum=1)
     data = data if isinstance(data, InMemory) else InMemory(data)
@@ -90,7 +90,8 @@ def predict_matrices(
     of its parts have their modes again afterwards. With several processes each predicts its part of the samples, and the
     confusion matrices are added up, which is exact.
 
-    Raises: ValueError for what is no data set, a batch size below 1, and logits that are NaN or do not fit the labels.
+    Raises: ValueError if `data` is not a data set, for a batch size below 1, and for logits that are NaN or do not fit the
+    labels.
     """
     require_data_set(data, "num_classes")
     batch_size = whole_number(batch_size, "batch_size", minimum=1)

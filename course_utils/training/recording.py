@@ -119,6 +119,6 @@ def require_finite(model: nn.Module, *, step: int, steps: int) -> None:
     if broken:
         raise FloatingPointError(
             f"After step {step} of {steps} the network is broken, though its loss was finite: {', '.join(broken[:3])} "
-            f"({len(broken)} tensors in all) hold what is no finite number. Try a smaller learning_rate, or clip_norm=1; look "
+            f"({len(broken)} tensors in all) hold NaN or infinity. Try a smaller learning_rate, or clip_norm=1; look "
             "for a square root or a logarithm of 0 in the objective."
         )

@@ -27,7 +27,7 @@ def fields(every_layer: str, kernel: int, layers: int) -> list[Layer]:
     """Field and jump after each layer, by the recursion r += d (k - 1) j, j *= s.
 
     Raises: ValueError for an even kernel, whose units have no pixel below them, for another way than the three, and for
-    what is no integer or below 1.
+    numbers that are not integers of 1 or more.
     """
     if every_layer not in WAYS:
         raise ValueError(f"every_layer must be one of {', '.join(WAYS)}, but is {every_layer!r}.")

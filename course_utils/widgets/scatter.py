@@ -35,7 +35,8 @@ class State(NamedTuple):
 def state(*, kernel: int, stride: int, step: int) -> State:
     """The output after the first `step` values of the input, which are scattered in reading order.
 
-    Raises: ValueError for what is no integer or too small, a kernel of more than 4, and a step past the last value.
+    Raises: ValueError if an argument is not an integer or is too small, for a kernel of more than 4, and for a step past the
+    last value.
     """
     kernel, stride = whole_numbers(1, kernel=kernel, stride=stride)
     step = whole_number(step, "step", minimum=0)
