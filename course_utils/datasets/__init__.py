@@ -8,10 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from torch.utils.data import Dataset
-
 from course_utils.datasets.files import require_split
-from course_utils.datasets.samples import Sample, checked_size
+from course_utils.datasets.samples import DataSet, checked_size
 
 DOWNLOADS = Path(__file__).resolve().parents[2] / "data" / "downloads"
 
@@ -36,13 +34,10 @@ SETS = {
 }
 
 
-def load(
-    name: str, split: str = "train", size: tuple[int, int] | None = None, *, download: bool = False
-) -> Dataset[Sample]:
-    """A data set of the course as a map-style PyTorch data set of `course_utils.datasets.samples.Sample`.
+def load(name: str, split: str = "train", size: tuple[int, int] | None = None, *, download: bool = False) -> DataSet:
+    """A data set of the course, see `course_utils.datasets.samples.DataSet` for what it has.
 
-    It has `classes`, `num_classes`, `things` (class ids with instances), `colours` (RGB, 0 to 255) and `names` (one per
-    sample). `size` is (H, W): scaled to cover it and cropped at the centre; None: the procedural sets' own 96 × 128, the
+    `size` is (H, W): scaled to cover it and cropped at the centre; None: the procedural sets' own 96 × 128, the
     originals of the real ones, which may differ in size. A real set is looked for in `$COURSE_DATA/NAME`, then in
     `data/downloads/NAME`; `download=True` fetches it where it is in neither.
 
@@ -88,7 +83,7 @@ def find(name: str) -> Path | None:
     return folders[0] if folders else None
 
 
-def class_of(name: str) -> type[Dataset[Sample]]:
+def class_of(name: str) -> type[DataSet]:
     """The class of a data set, imported here and not before."""
     class_name = _entry(name).class_name
     return getattr(import_module(f"course_utils.datasets.{name}"), class_name)

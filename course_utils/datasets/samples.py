@@ -1,6 +1,7 @@
 """One sample of any data set of the course: its fields, its boxes and masks, its change of size."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +23,24 @@ class Sample(NamedTuple):
     image: Tensor
     labels: Tensor
     instances: Tensor
+
+
+class DataSet(Protocol):
+    """What every data set of the course is: a map-style PyTorch data set that says what its labels mean.
+
+    `classes`: a name for each label; `things`: the labels whose objects have instance ids; `colours`: RGB, 0 to 255, for each
+    label; `names`: one for each sample.
+    """
+
+    classes: tuple[str, ...]
+    num_classes: int
+    things: tuple[int, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    names: Sequence[str]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
 
 
 def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_utils import datasets
 from course_utils.datasets import __main__ as command, downloads
-from course_utils.datasets.samples import Sample
+from course_utils.datasets.samples import DataSet, Sample
 
 REAL = ("camvid", "em", "nuclei", "voc", "pets")
 
@@ -222,3 +222,11 @@ def test_loading_in_worker_processes(tmp_path: Path, workers: int) -> None:
     write_em(tmp_path / "mine" / "em")
     batches = list(DataLoader(datasets.load("em"), batch_size=2, num_workers=workers))
     assert torch.cat([batch.labels for batch in batches]).shape == (3, 60, 80)
+
+
+@pytest.mark.parametrize("name", ["scenes", "cells"])
+def test_a_data_set_has_what_the_protocol_names(name: str) -> None:
+    data = datasets.load(name, "val")
+    wanted = [part for part in (*DataSet.__annotations__, "__len__", "__getitem__")]
+    assert wanted[0] == "classes" and all(hasattr(data, part) for part in wanted)
+    assert len(data.classes) == data.num_classes == len(data.colours) and len(data.names) == len(data)
