@@ -36,9 +36,9 @@ class SmallResNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        maps = [self.stem(self.normalise(images))]
+        maps = [self.stem(self.normalise(images))]  # (B, C_0, H/2, W/2)
         for block in self.blocks:
-            maps.append(block(maps[-1]))
+            maps.append(block(maps[-1]))  # (B, C_i, H/2^(i+1), W/2^(i+1))
         return maps
 
 

@@ -70,18 +70,19 @@ class DeconvNet(nn.Module):
         self.classifier = with_he_weights(nn.Conv2d(widths[0], num_classes, kernel_size=1))
 
     def forward(self, images: Tensor) -> Tensor:
-        maps, poolings = self.encoder(images)
+        maps, poolings = self.encoder(images)  # (B, C_n, H/2^n, W/2^n)
         maps = self._through_the_hidden_layers(maps)
         for unpool, stage, pooling in zip(self.unpool, self.decoder, reversed(poolings), strict=True):
-            maps = stage(unpool(maps, pooling))
-        return self.classifier(maps)
+            maps = stage(unpool(maps, pooling))  # (B, C_i, H/2^(i-1), W/2^(i-1)) for i = n, … 1
+        return self.classifier(maps)  # (B, K, H, W)
 
     def _through_the_hidden_layers(self, maps: Tensor) -> Tensor:
         height, width = maps.shape[-2:]
         rows, columns = (max(self.hidden_kernel - n, 0) for n in (height, width))
         top, left = rows // 2, columns // 2
         padded = pad(maps, (left, columns - left, top, rows - top))
-        restored = self.deconv6(self.fc7(self.fc6(padded)))
+        hidden = self.fc7(self.fc6(padded))  # (B, hidden, h - k + 1, w - k + 1) for a kernel of k pixels
+        restored = self.deconv6(hidden)  # (B, C_n, h, w)
         return restored[..., top : top + height, left : left + width]
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:

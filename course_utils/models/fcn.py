@@ -71,10 +71,10 @@ class FCN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = self.backbone(images)
         coarsest, *finer = (score(maps[level]) for score, level in zip(self.scores, self.levels, strict=True))
-        logits = coarsest
+        logits = coarsest  # (B, K, H/32, W/32)
         for step, skip in enumerate(finer):
-            logits = skip + self._upsample(step, logits, skip.shape[2:])
-        return self._upsample(-1, logits, images.shape[2:])
+            logits = skip + self._upsample(step, logits, skip.shape[2:])  # (B, K, H/16, W/16), then H/8, …
+        return self._upsample(-1, logits, images.shape[2:])  # (B, K, H, W)
 
     def _upsample(self, step: int, logits: Tensor, size: Pair) -> Tensor:
         return self.upsamplings[step](logits, size) if self.upsamplings else resize(logits, size)
@@ -116,12 +116,12 @@ class FCNVGG16(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         x, pooled = self.normalise(images), []
         for stage in self.stages:
-            x = self.pool(stage(x))
+            x = self.pool(stage(x))  # (B, C, H/2, W/2) of the padded image, then H/4, … H/32
             pooled.append(x)
         score, *skip_scores = self.scores
-        logits = score(self.classifier(x))
+        logits = score(self.classifier(x))  # (B, K, h, w), six rows and columns less than x
         for skip_score, skip, offset in zip(skip_scores, (pooled[3], pooled[2]), self.SKIP_OFFSETS, strict=False):
-            logits = _deconvolve(logits, 2)
+            logits = _deconvolve(logits, 2)  # (B, K, 2h + 2, 2w + 2)
             logits = logits + _crop(skip_score(skip), offset, logits.shape[2:])
         return _crop(_deconvolve(logits, self.stride), self.LAST_OFFSETS[self.stride], images.shape[2:])
 
@@ -189,7 +189,8 @@ class FCNResNet50(nn.Module):
         self.auxiliary_head = fcn_head(auxiliary_channels, num_classes) if auxiliary else None
 
     def forward(self, images: Tensor) -> Tensor:
-        return resize(self.head(self.backbone(images)[-1]), images.shape[2:])
+        logits = self.head(self.backbone(images)[-1])  # (B, K, H/8, W/8)
+        return resize(logits, images.shape[2:])  # (B, K, H, W)
 
     def with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, and those of the auxiliary head on the map before the last, for a second loss in training."""

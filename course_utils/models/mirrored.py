@@ -58,7 +58,7 @@ class PoolingEncoder(nn.Module):
             maps = stage(maps)
             size = tuple(maps.shape[-2:])
             # The fast form of `course_utils.ops.unpool.max_pool_with_indices`, equal to it.
-            maps, indices = F.max_pool2d(maps, 2, return_indices=True)
+            maps, indices = F.max_pool2d(maps, 2, return_indices=True)  # (B, C, H/2, W/2), then H/4, …
             poolings.append(Pooling(indices, size))
         return maps, poolings
 

@@ -72,10 +72,10 @@ class ResNet(nn.Module):
         initialise(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        maps = [self.stem(self.normalise(images))]
-        x = self.pool(maps[0])
+        maps = [self.stem(self.normalise(images))]  # (B, 64, H/2, W/2)
+        x = self.pool(maps[0])  # (B, 64, H/4, W/4)
         for stage in self.stages:
-            x = stage(x)
+            x = stage(x)  # (B, C, H/stride, W/stride), the strides of `self.strides`
             maps.append(x)
         return maps
 

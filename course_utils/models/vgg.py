@@ -55,7 +55,7 @@ class VGG16(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         x, maps = self.normalise(images), []
         for stage, dilation, dilation_after in zip(self.stages, self.dilations, self.dilations[1:], strict=False):
-            maps.append(stage(x))
+            maps.append(stage(x))  # (B, C, H/stride, W/stride), the strides of `self.strides`
             x = max_pool2d(maps[-1], 2) if dilation == dilation_after else _pool_all(maps[-1], dilation)
         return [*maps, x]
 

@@ -132,13 +132,13 @@ def bilinear_sample(x: Tensor, points: Tensor, *, padding: str = "border") -> Te
     else:
         table, image_step, pixel_step = x.reshape(batch * channels, height * width).T, 1, batch
     image = torch.arange(batch, device=x.device).view(-1, *[1] * points.ndim) * image_step
-    corners = image + pixel_step * width * rows[..., :, None] + pixel_step * columns[..., None, :]
-    weights = row_weights[..., :, None] * column_weights[..., None, :]
-    table = table.reshape(batch * height * width, channels)
+    corners = image + pixel_step * width * rows[..., :, None] + pixel_step * columns[..., None, :]  # (B, …, 2, 2)
+    weights = row_weights[..., :, None] * column_weights[..., None, :]  # (B, …, 2, 2)
+    table = table.reshape(batch * height * width, channels)  # (B·H·W, C)
     # A weighted sum of a few rows of a table is what embedding_bag computes, without a copy of these rows.
     weights = weights.reshape(-1, 4).to(x.dtype)
     values = embedding_bag(corners.view(-1, 4), table, mode="sum", per_sample_weights=weights)
-    return values.view(*points.shape[:-1], channels).movedim(-1, 1)
+    return values.view(*points.shape[:-1], channels).movedim(-1, 1)  # (B, C, …)
 
 
 def bed_of_nails(x: Tensor, factor: int) -> Tensor:
@@ -150,7 +150,7 @@ def bed_of_nails(x: Tensor, factor: int) -> Tensor:
     """
     height, width = _check(x, "bed_of_nails", floating=False)
     factor = whole_number(factor, "factor", minimum=1)
-    nails = x.new_zeros(*x.shape[:-2], height * factor, width * factor)
+    nails = x.new_zeros(*x.shape[:-2], height * factor, width * factor)  # (…, H · factor, W · factor)
     nails[..., ::factor, ::factor] = x
     return nails
 

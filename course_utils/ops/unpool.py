@@ -61,7 +61,7 @@ def max_pool_with_indices(
             ):  # -∞ in the image is not more than the padding, and yet it is the maximum and not the padding
                 better, outside = better | outside, outside & (place < 0)
             best, indices = torch.where(better, value, best), torch.where(better, place, indices)
-    indices = indices.contiguous()
+    indices = indices.contiguous()  # (…, H_out, W_out)
     return x.flatten(-2).gather(-1, indices.flatten(-2)).view(indices.shape), indices
 
 
@@ -88,7 +88,7 @@ def max_unpool(x: Tensor, indices: Tensor, output_size: IntPair) -> Tensor:
             f"shape {tuple(x.shape)} on {x.device}, and indices are {indices.dtype} of shape {tuple(indices.shape)} on "
             f"{indices.device}; pass both as `max_pool_with_indices` returned them."
         )
-    unpooled = x.new_zeros(*x.shape[:-2], height * width)
+    unpooled = x.new_zeros(*x.shape[:-2], height * width)  # (…, H_out · W_out)
     try:
         unpooled.scatter_(-1, indices.flatten(-2), x.flatten(-2))
     except RuntimeError as error:
