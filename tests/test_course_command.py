@@ -268,7 +268,7 @@ def test_notebooks_run_strictly_and_their_solutions_are_proved(course: Path) -> 
     chosen = {**lessons.find(course), "11": course / "notebooks" / "11_training.ipynb"}
     stored, solved = checks.stored_steps("python", chosen), checks.solved_steps("python", chosen, 7)
     assert [step.name for step in stored] == ["00_tasks", "01_metrics", "11_training"]
-    assert [step.ceiling for step in stored] == [600, 600, 900]
+    assert [step.ceiling for step in stored] == [720, 720, 1080]
     assert [(step.name, step.ceiling) for step in solved][:2] == [
         ("00_tasks solved", None),
         ("01_metrics solved", None),
