@@ -174,7 +174,13 @@ OPS = {
     "sliding.to_dense": call(_dense, floats(1, 3, 12, 11)),
     "sliding.shift_and_stitch": call(_stitched, floats(1, 3, 20, 19), stride=4, window=5),
     "unpool.max_pool_with_indices": call(
-        unpool.max_pool_with_indices, floats(2, 30, 31), 20, stride=20, padding=10, dilation=1, ceil_mode=True
+        unpool.max_pool_with_indices,
+        floats(2, 30, 31),
+        (20, 2),
+        stride=(20, 2),
+        padding=(10, 1),
+        dilation=1,
+        ceil_mode=True,
     ),
     "unpool.max_unpool": call(unpool.max_unpool, floats(1, 2, 3, 4), INDICES, (6, 8)),
 }

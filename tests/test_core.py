@@ -21,6 +21,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert found.stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_a_lesson_starts_without_the_slow_libraries() -> None:
     code = (
         "import sys; from course_utils import datasets, plots, start; start(lesson=0); start(lesson=1); "

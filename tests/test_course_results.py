@@ -71,10 +71,10 @@ def measured(cpu: float, *references: float, code: int = 0, before: str = "passe
     ("work", "code", "strict", "passed", "note"),
     [
         (700, 0, "", True, ""),
-        (760, 0, "1", True, "warning: more than 1.25 times the ceiling of 600"),
-        (910, 0, "", True, "warning: more than 1.5 times the ceiling of 600"),
-        (910, 0, "0", True, "warning: more than 1.5 times the ceiling of 600"),
-        (910, 0, "1", False, "error (COURSE_STRICT_TIME=1): more than 1.5 times the ceiling of 600"),
+        (910, 0, "1", True, "warning: more than 1.25 times the ceiling of 720"),
+        (1090, 0, "", True, "warning: more than 1.5 times the ceiling of 720"),
+        (1090, 0, "0", True, "warning: more than 1.5 times the ceiling of 720"),
+        (1090, 0, "1", False, "error (COURSE_STRICT_TIME=1): more than 1.5 times the ceiling of 720"),
         (300, 1, "", False, ""),
     ],
 )

@@ -7,7 +7,7 @@ a value goes back to the host, for which a GPU would have to be waited for.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -135,7 +135,14 @@ def test_what_is_listed_does_go_back_to_the_host(name: str) -> None:
         run(public_calls.CALLS[name], "cuda")
 
 
-@pytest.mark.parametrize("name", public_calls.NETWORKS)
+SLOW = ("backbones.timm_backbone", "fcn.fcn_resnet50", "deconvnet.DeconvNet")  # to make
+
+
+def slow_or_not(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in sorted(names)]
+
+
+@pytest.mark.parametrize("name", slow_or_not(public_calls.NETWORKS))
 def test_a_network_predicts_on_a_gpu_without_waiting_for_it(name: str) -> None:
     with fake("cuda"):
         network = public_calls.NETWORKS[name]()
@@ -145,7 +152,7 @@ def test_a_network_predicts_on_a_gpu_without_waiting_for_it(name: str) -> None:
 
 # The first copies a classifier, which fake tensors of this device do not allow; the second has nothing to learn.
 @pytest.mark.parametrize(
-    "name", sorted({*public_calls.NETWORKS} - {"convolutional.convolutionalise", "backbones.Frozen"})
+    "name", slow_or_not({*public_calls.NETWORKS} - {"convolutional.convolutionalise", "backbones.Frozen"})
 )
 def test_a_network_learns_without_a_look_at_the_host(name: str) -> None:
     with fake(BACKWARD):

@@ -5,19 +5,24 @@ lesson in its module: `from course_utils.exercises import NotAttempted, lesson_0
 """
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
 from course_utils.exercises import gradients, judging
+from course_utils.exercises.neutral import neutral_state
+from course_utils.exercises.outcomes import Outcome, differ
 from course_utils.exercises.record import read_progress
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
-from course_utils.exercises.weights import UnlikeModule, copy_weights
+from course_utils.exercises.versions import Versions
+from course_utils.exercises.weights import UnlikeModule
 from course_utils.messages import show_message
 
 LONGEST = 300  # characters in which a probe is written down; above that, its arrays are told by their shapes
@@ -68,35 +73,36 @@ class Exercise(Task):
         self.differentiable = differentiable or self.kind == "module"
         known = ([given] if given else []) + list(misconceptions)
         self.misconceptions = [Misconception(_name(wrong), _sentence(wrong), wrong) for wrong in known]
-        drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
-        self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
+        with neutral_state():
+            drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
+            self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
+        self._versions = Versions(solution, self.probes, build)
 
     def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
         verdict = self.judge(candidate)
         self.finish(verdict)
         if verdict.status not in ("right", "wrong"):
             return self._solution
-        wanted, given = (
-            judging.call(self._runnable(version), self.probes[0]).value for version in (self._solution, candidate)
-        )
+        with neutral_state():
+            wanted = self._versions.known_outcome(self._solution, 0).value
+            given = self._versions.outcome(candidate, 0).value
         if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | np.generic | list | float | int):
             return judging.returning_tensors(candidate)
         return candidate
 
-    def outcomes(self, candidate: Callable[..., Any]) -> list[judging.Outcome]:
-        """What a candidate gives on every probe."""
-        return [judging.call(self._runnable(candidate), probe) for probe in self.probes]
-
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
         try:
-            return self._verdict(candidate)
+            with neutral_state():
+                return self._verdict(candidate)
         except Exception as error:  # an answer of a type that nothing can be compared with
             text = f"your answer cannot be compared with the solution's ({type(error).__name__}: {error}). "
             return Verdict("error", text + "Give a plain tensor, array or number.")
 
     def _verdict(self, candidate: Callable[..., Any]) -> Verdict:
-        wanted, given = self.outcomes(self._solution), self.outcomes(candidate)
+        numbers = range(len(self.probes))
+        wanted = [self._versions.known_outcome(self._solution, number) for number in numbers]
+        given = [self._versions.outcome(candidate, number) for number in numbers]
         if any(isinstance(outcome.error, NotAttempted) for outcome in given):
             return Verdict("not attempted", self.not_attempted_text())
         if self.given and self._matches(given, self.given):
@@ -114,25 +120,25 @@ class Exercise(Task):
             return Verdict("wrong", f"not yet. {first_difference}")
         return self._problem_of_gradient(candidate) or Verdict("right", "right.")
 
-    def _known(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> Misconception | None:
+    def _known(self, wanted: list[Outcome], given: list[Outcome]) -> Misconception | None:
         """The misconception that gives the same on all probes, where that is not what is wanted."""
-        if not any(judging.differ(want, have) for want, have in zip(wanted, given, strict=True)):
+        if not any(differ(want, have) for want, have in zip(wanted, given, strict=True)):
             return None
         return next((known for known in self.misconceptions if self._matches(given, known.wrong)), None)
 
-    def _matches(self, given: list[judging.Outcome], wrong: Callable[..., Any]) -> bool:
+    def _matches(self, given: list[Outcome], wrong: Callable[..., Any]) -> bool:
         """Whether a candidate's outcomes are those of a known wrong version, or of a variant of it, on all probes."""
         for version in (wrong, *getattr(wrong, "variants", ())):
-            run, pairs = self._runnable(version), zip(self.probes, given, strict=True)
-            if not any(judging.differ(judging.call(run, probe), have) for probe, have in pairs):
+            known = (self._versions.known_outcome(version, number) for number in range(len(self.probes)))
+            if not any(differ(gives, have) for gives, have in zip(known, given, strict=True)):
                 return True
         return False
 
     def _failure(
         self,
         candidate: Callable[..., Any],
-        wanted: list[judging.Outcome],
-        given: list[judging.Outcome],
+        wanted: list[Outcome],
+        given: list[Outcome],
         known: Misconception | None,
     ) -> Verdict | None:
         for probe, have in zip(self.probes, given, strict=True):
@@ -155,7 +161,7 @@ class Exercise(Task):
         line = judging.where_raised(error, _filename(candidate))
         return f"your code raised {type(error).__name__}: {error}{line}\n{self._in_short(probe)}"
 
-    def _problem_of_form(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> Verdict | None:
+    def _problem_of_form(self, wanted: list[Outcome], given: list[Outcome]) -> Verdict | None:
         pairs = list(zip(self.probes, wanted, given, strict=True))
         for probe, want, have in pairs:
             problem = judging.form_difference(want.value, have.value)
@@ -172,10 +178,8 @@ class Exercise(Task):
     def _problem_of_gradient(self, candidate: Callable[..., Any]) -> Verdict | None:
         if not self.differentiable:
             return None
-        for probe in self.probes:
-            wanted, given = (
-                gradients.of_arguments(self._runnable(version), probe) for version in (self._solution, candidate)
-            )
+        for number, probe in enumerate(self.probes):
+            wanted, given = self._versions.wanted_gradients(number), self._versions.gradients(candidate, number)
             for name, want, have in zip(self._parameters(), wanted, given, strict=False):
                 asked_for = self.differentiable is True or name in self.differentiable
                 problem = gradients.problem(name, want, have) if asked_for else None
@@ -183,7 +187,7 @@ class Exercise(Task):
                     return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")
         return None
 
-    def _first_difference(self, wanted: list[judging.Outcome], given: list[judging.Outcome]) -> str | None:
+    def _first_difference(self, wanted: list[Outcome], given: list[Outcome]) -> str | None:
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             difference = judging.difference(want.value, have.value)
             if difference:
@@ -206,22 +210,6 @@ class Exercise(Task):
         function = self._solution.forward if self.kind == "module" else self._solution
         return [name for name in inspect.signature(function).parameters if name != "self"]
 
-    def _runnable(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
-        """A function from a probe's arguments to an answer: the candidate, or the module built from it."""
-        if self.kind != "module":
-            return candidate
-
-        def run(*arguments: Any) -> Any:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                wanted = self._solution(*self._build)
-                torch.manual_seed(0)
-                built = candidate(*self._build)
-            copy_weights(wanted, built)
-            return built.double().eval()(*arguments)
-
-        return run
-
     def solution_source(self) -> str:
         return textwrap.dedent(inspect.getsource(self._solution))
 
@@ -243,6 +231,14 @@ def _filename(candidate: Callable[..., Any]) -> str:
     return function.__code__.co_filename if inspect.isfunction(function) else ""
 
 
+def __getattr__(name: str) -> ModuleType:
+    """The module of a lesson, imported in the neutral state, as it makes probes."""
+    if not re.fullmatch(r"lesson_\d\d", name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with neutral_state():
+        return import_module(f"{__name__}.{name}")
+
+
 def tasks(lesson: int) -> list[Task]:
     """The exercises of a lesson, in the order in which its module defines them.
 
@@ -250,7 +246,8 @@ def tasks(lesson: int) -> list[Task]:
     """
     name = f"course_utils.exercises.lesson_{lesson:02d}"
     try:
-        module = import_module(name)
+        with neutral_state():
+            module = import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise

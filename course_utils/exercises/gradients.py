@@ -8,17 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_utils.exercises.neutral import neutral_state
+
 TOLERANCE = 1e-3  # relative to the largest: some answers compute in float32
 
 
 def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list[list[Tensor | None]]:
-    """For each argument, the gradients of what `function` gives in its tensors; None where nothing gets back to one."""
+    """For each argument, the gradients of what `function` gives in its tensors; None where nothing gets back to one.
+
+    To be called in the neutral state; `function` has one of its own.
+    """
     given = copy.deepcopy(tuple(arguments))
     tensors = [[tensor for tensor in _tensors(argument) if tensor.is_floating_point()] for argument in given]
     inputs = [tensor.requires_grad_() for found in tensors for tensor in found]
     gradients: Sequence[Tensor | None] = [None] * len(inputs)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a tensor that is made a number: that is told below
+        with (
+            neutral_state(),
+            warnings.catch_warnings(action="ignore"),
+        ):  # of a tensor that is made a number: that is told below
             value = function(*given)
         total = sum(tensor.sum() for tensor in _tensors(value) if tensor.requires_grad)
         if isinstance(total, Tensor) and inputs:

@@ -1,16 +1,16 @@
 """Comparing what a student's code gives with what the solution gives, and saying the difference in a sentence."""
 
-import copy
 import functools
 import linecache
 import math
-import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+
+from course_utils.exercises.neutral import neutral_state
 
 TOLERANCE = 1e-6
 TOLERANCE_OF_ROUNDED_TYPES = 1e-4
@@ -32,14 +32,6 @@ COMMON_ERRORS = {  # in the text of an exception: what to say of it in every exe
 }
 
 
-class Outcome(NamedTuple):
-    """What one call gave: a value or an exception, and the position of an argument that the call changed."""
-
-    value: Any
-    error: BaseException | None
-    changed: int | None
-
-
 class Leaf(NamedTuple):
     """One number, array or word of an answer: its place, its kind, its values, whether its type is a rounded one."""
 
@@ -47,17 +39,6 @@ class Leaf(NamedTuple):
     kind: str
     values: Any
     rounded: bool
-
-
-def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Outcome:
-    """Call `function` on a copy of `arguments`, and notice whether it changed one in place."""
-    given = copy.deepcopy(tuple(arguments))
-    try:
-        value = function(*given)
-    except (Exception, SystemExit) as error:  # whatever a student's code raises is an answer
-        return Outcome(None, error, None)
-    changed = [n for n, (before, after) in enumerate(zip(arguments, given, strict=True)) if difference(before, after)]
-    return Outcome(value, None, changed[0] if changed else None)
 
 
 def leaves(value: Any, place: str = "") -> list[Leaf]:
@@ -146,6 +127,7 @@ def _shape_of_first(value: Any) -> tuple[int, ...]:
     return tuple(found[0].values.shape) if found and isinstance(found[0].values, torch.Tensor) else ()
 
 
+@neutral_state()
 def is_number(given: Any) -> bool:
     """Whether an answer is one finite number, of whatever type."""
     try:
@@ -154,26 +136,47 @@ def is_number(given: Any) -> bool:
         return False
 
 
-def difference(expected: Any, actual: Any, *, tolerances: float = 1.0) -> str | None:
-    """Where two answers of the same form differ by more than `tolerances` tolerances; None where nowhere."""
-    wanted, given = leaves(expected), leaves(_as_expected_sequence(actual, expected))
-    if len(wanted) != len(given) or form_difference(expected, actual):
+def same(expected: Any, actual: Any, *, tolerances: float = 1.0) -> bool:
+    """Whether two answers have the same form, and differ by at most `tolerances` tolerances."""
+    if _identical(expected, actual):
+        return True
+    pairs = _pairs(expected, actual)
+    return pairs is not None and not any(_unequal(want, have, tolerances).any() for want, have in pairs)
+
+
+def _identical(expected: Any, actual: Any) -> bool:
+    """Whether they are equal tensors, found without taking them apart."""
+    tensors = isinstance(expected, torch.Tensor) and isinstance(actual, torch.Tensor)
+    alike = tensors and (expected.dtype, expected.device) == (actual.dtype, actual.device)
+    return alike and torch.equal(expected, actual)
+
+
+def difference(expected: Any, actual: Any) -> str | None:
+    """Where two answers of the same form differ by more than the tolerance; None where nowhere."""
+    pairs = _pairs(expected, actual)
+    if pairs is None:
         return "The form differs."
-    for want, have in zip(wanted, given, strict=True):
+    for want, have in pairs:
+        wrong = _unequal(want, have)
+        if not wrong.any():
+            continue
         which = f" at {want.place}" if want.place else ""
         if not isinstance(want.values, torch.Tensor):
-            if want.values is not have.values and want.values != have.values:
-                return f"expected {want.values!r}{which}, got {have.values!r}"
-            continue
-        wrong = _unequal(want, have, tolerances)
-        if wrong.any():
-            if want.values.numel() <= 16:
-                wanted_text, given_text = _told_apart(want.values, have.values)
-                return f"expected {wanted_text}{which}, got {given_text}"
-            index = tuple(wrong.nonzero()[0].tolist())
-            wanted_text, given_text = _told_apart(want.values[index], have.values[index])
-            return f"expected {wanted_text} at index {list(index)}{which}, got {given_text}"
+            return f"expected {want.values!r}{which}, got {have.values!r}"
+        if want.values.numel() <= 16:
+            wanted_text, given_text = _told_apart(want.values, have.values)
+            return f"expected {wanted_text}{which}, got {given_text}"
+        index = tuple(wrong.nonzero()[0].tolist())
+        wanted_text, given_text = _told_apart(want.values[index], have.values[index])
+        return f"expected {wanted_text} at index {list(index)}{which}, got {given_text}"
     return None
+
+
+def _pairs(expected: Any, actual: Any) -> list[tuple[Leaf, Leaf]] | None:
+    """The parts of two answers, side by side; None where their forms differ."""
+    if form_difference(expected, actual):
+        return None
+    return list(zip(leaves(expected), leaves(_as_expected_sequence(actual, expected)), strict=True))
 
 
 def _told_apart(want: torch.Tensor, have: torch.Tensor) -> tuple[str, str]:
@@ -182,19 +185,10 @@ def _told_apart(want: torch.Tensor, have: torch.Tensor) -> tuple[str, str]:
     return next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
 
 
-def differ(one: Outcome, other: Outcome, *, tolerances: float = 1.0) -> bool:
-    """Whether two calls gave different values or, where they raised, said it in different words, in whatever order."""
-    if one.error is None and other.error is None:
-        return difference(one.value, other.value, tolerances=tolerances) is not None
-    return _words(one.error) != _words(other.error)
-
-
-def _words(error: BaseException | None) -> list[str]:
-    return [] if error is None else sorted(re.findall(r"\w+", f"{type(error).__name__} {error}"))
-
-
-def _unequal(want: Leaf, have: Leaf, tolerances: float) -> torch.Tensor:
+def _unequal(want: Leaf, have: Leaf, tolerances: float = 1.0) -> torch.Tensor:
     """Which elements differ, relative to the largest finite expected value: bool, of the leaf's shape."""
+    if not isinstance(want.values, torch.Tensor):
+        return torch.tensor(want.values is not have.values and want.values != have.values)
     relative = tolerances * (TOLERANCE_OF_ROUNDED_TYPES if have.rounded else TOLERANCE)
     finite = want.values[want.values.isfinite()]
     scale = float(finite.abs().max()) if len(finite) else 1.0

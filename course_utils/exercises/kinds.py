@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from course_utils.exercises import judging
 from course_utils.exercises.record import read_progress, record
 from course_utils.exercises.stubs import replace_placeholders
@@ -45,10 +47,10 @@ class Answer(Task):
         self.finish(verdict)
         if isinstance(self._solution, dict) and isinstance(given, dict):
             return {
-                key: wanted if given.get(key, ...) is ... else self._as_option(given[key])
+                key: wanted if given.get(key, ...) is ... else self._plain(given[key])
                 for key, wanted in self._solution.items()
             }
-        return self._solution if given is ... or verdict.status == "error" else self._as_option(given)
+        return self._solution if given is ... or verdict.status == "error" else self._plain(given)
 
     def judge(self, given: Any) -> Verdict:
         """Say what is wrong with an answer: its form, a known misconception, or that it is not the one."""
@@ -102,7 +104,13 @@ class Answer(Task):
 
     def _as_option(self, given: Any) -> Any:
         """A choice as the options spell it: "True" and True are "true"; what is no word stays what it is."""
-        return str(given).lower() if self.options is not None and isinstance(given, str | bool) else given
+        return str(given).lower() if self.options is not None and isinstance(given, str | bool | np.bool) else given
+
+    def _plain(self, given: Any) -> Any:
+        """A choice as the options spell it, a number as Python's: the lesson computes with it, and uint8 would overflow."""
+        if self.options is not None:
+            return self._as_option(given)
+        return given.item() if judging.is_number(given) and hasattr(given, "item") else given
 
     def _same(self, given: Any, wanted: Any) -> bool:
         if self.options is not None:

@@ -22,7 +22,7 @@ from course_utils.exercises import tasks
 
 LESSON = re.compile(r"\bstart\(\s*lesson\s*=\s*(\d+)|\blesson_(\d\d)\b")
 # COURSE_STRICT would stop at the first claim that a wrong answer breaks; the others would change what the lesson does.
-UNSET = ("COURSE_STRICT", "COURSE_BUDGET", "MPLBACKEND")
+UNSET = ("COURSE_STRICT", "COURSE_BUDGET", "COURSE_SEED", "MPLBACKEND")
 
 
 class Row(NamedTuple):

@@ -35,8 +35,8 @@ def digest(sample: Sample) -> str:
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    data = Cells(length=100)
-    return [data[i] for i in range(100)]
+    data = Cells(length=50)
+    return [data[i] for i in range(50)]
 
 
 @pytest.mark.parametrize(("split", "size", "index"), FROZEN)

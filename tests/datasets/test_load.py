@@ -198,6 +198,7 @@ def test_the_command_downloads(
     assert "choose from camvid, em, nuclei, voc, pets" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_opening_the_door_imports_nothing_heavy() -> None:
     heavy = (
         "torchvision",

@@ -33,8 +33,8 @@ def digest(sample: Sample) -> str:
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    data = Scenes(length=200)
-    return [data[i] for i in range(200)]
+    data = Scenes(length=100)
+    return [data[i] for i in range(100)]
 
 
 def test_the_words_of_pcg64_are_frozen() -> None:

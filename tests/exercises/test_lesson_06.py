@@ -34,7 +34,8 @@ def test_scores_in_the_texts_are_those_of_the_table() -> None:
     gains = [float(table[b]) - float(table[a]) for a, b in (("FCN-32s", "FCN-16s"), ("FCN-16s", "FCN-8s"))]
     assert all(f"{value:+.1f}" in gain.explanation for value in gains)
     with STUDY.open(newline="") as file:
-        rows = [(row["variant"], float(row["boundary_iou"])) for row in csv.DictReader(file)]
+        seeds = [row for row in csv.DictReader(file) if int(row["seed"]) < 3]  # those that all variants have
+        rows = [(row["variant"], float(row["boundary_iou"])) for row in seeds]
     boundary = {
         name: sum(value for variant, value in rows if variant == name) / 3 for name in ("FCN-32s", "FCN-16s", "FCN-8s")
     }

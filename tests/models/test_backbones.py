@@ -11,6 +11,7 @@ import torch
 from tolerances import EXACT, NETWORK, OPERATION
 from torch import nn
 from torch.nn.functional import interpolate
+from unfilled import unfilled
 
 from course_utils.models.backbones import Frozen, check_backbone, last_map_at, small_resnet, timm_backbone
 from course_utils.models.fcn import FCN
@@ -20,11 +21,15 @@ from course_utils.models.resnet import resnet18, resnet34, resnet50, resnet_from
 from course_utils.models.vgg import vgg16, vgg_from_torchvision
 
 
-def drawn(network, seed=0):
-    """In float64 and evaluation mode, with norms and biases that are not what they begin as."""
+def drawn(make, seed=0):
+    """A network in float64 and evaluation mode, with norms and biases that are not what they begin as."""
+    with unfilled():
+        network = make()
     draw = torch.Generator().manual_seed(seed)
     for name, value in network.state_dict().items():
-        if value.ndim == 1:
+        if value.ndim > 1:
+            value.uniform_(-1, 1, generator=draw).mul_((6 / value[0].numel()) ** 0.5)
+        elif value.ndim == 1:
             around_0, around_1 = (
                 torch.randn(value.shape, generator=draw) / 5,
                 0.5 + torch.rand(value.shape, generator=draw),
@@ -115,7 +120,7 @@ def test_transposed_upsampling_refuses_what_it_cannot_reach():
 def torchvision_resnet(name, **settings):
     import torchvision
 
-    return drawn(getattr(torchvision.models, name)(weights=None, **settings))
+    return drawn(partial(getattr(torchvision.models, name), weights=None, **settings))
 
 
 def their_resnet_maps(network, x):
@@ -142,9 +147,11 @@ DILATED = {"replace_stride_with_dilation": [False, True, True]}
     ids=["18", "34", "50", "50-8", "50-16"],
 )
 def test_resnet_equals_torchvision(name, make, settings):
-    theirs, ours = torchvision_resnet(name, **settings), make().double().eval()
+    theirs = torchvision_resnet(name, **settings)
+    with unfilled():
+        ours = make().double().eval()
     ours.load_state_dict(resnet_from_torchvision(theirs.state_dict()), strict=True)
-    images = images_of(49, 64)
+    images = images_of(49, 64, batch=1)
     with torch.no_grad():
         assert_same_maps(ours(images), their_resnet_maps(theirs, normalised(images)), NETWORK[torch.float64])
 
@@ -153,7 +160,8 @@ def test_resnet_equals_torchvision(name, make, settings):
 def test_resnet18_with_dilation_equals_timm(output_stride):
     import timm
 
-    theirs = drawn(timm.create_model("resnet18", pretrained=False, output_stride=output_stride, features_only=True))
+    make = partial(timm.create_model, "resnet18", pretrained=False, output_stride=output_stride, features_only=True)
+    theirs = drawn(make)
     ours = resnet18(output_stride=output_stride).double().eval()
     ours.load_state_dict(resnet_from_torchvision(theirs.state_dict()), strict=True)
     images = images_of(49, 64)
@@ -166,10 +174,11 @@ def test_resnet18_with_dilation_equals_timm(output_stride):
 def test_vgg_equals_torchvision():
     from torchvision.models.vgg import cfgs, make_layers
 
-    theirs = drawn(nn.ModuleDict({"features": make_layers(cfgs["D"])}))
-    ours = vgg16().double().eval()
+    theirs = drawn(lambda: nn.ModuleDict({"features": make_layers(cfgs["D"])}))
+    with unfilled():
+        ours = vgg16().double().eval()
     ours.load_state_dict(vgg_from_torchvision(theirs.state_dict()), strict=True)
-    images = images_of(49, 64)
+    images = images_of(49, 64, batch=1)
     x, expected = normalised(images), []
     with torch.no_grad():
         for layer in theirs["features"]:
@@ -183,8 +192,9 @@ def test_vgg_equals_torchvision():
 @pytest.mark.parametrize("output_stride", [8, 16])
 @pytest.mark.parametrize("make", [resnet18, resnet50, vgg16], ids=["resnet18", "resnet50", "vgg16"])
 def test_dilation_computes_what_strides_do_and_more(make, output_stride):
-    strided = drawn(make())
-    dilated = drawn(make(output_stride=output_stride))
+    strided = drawn(make)
+    with unfilled():
+        dilated = make(output_stride=output_stride).double().eval()
     dilated.load_state_dict(strided.state_dict(), strict=True)
     images = images_of(64, 96, batch=1)
     with torch.no_grad():
@@ -240,7 +250,7 @@ def server(tmp_path, monkeypatch):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield folder, f"http://127.0.0.1:{running.server_port}"
         running.shutdown()
 
@@ -326,11 +336,14 @@ def test_timm_backbones_keep_the_contract(name):
     assert backbone.strides[-4:] == (4, 8, 16, 32)
 
 
+@pytest.mark.slow
 def test_timm_backbone_normalises_and_puts_channels_first():
     import timm
 
-    theirs = drawn(timm.create_model("swin_tiny_patch4_window7_224", pretrained=False, features_only=True))
-    ours = drawn(timm_backbone("swin_tiny_patch4_window7_224"))
+    name = "swin_tiny_patch4_window7_224"
+    theirs = drawn(lambda: timm.create_model(name, pretrained=False, features_only=True))
+    with unfilled():
+        ours = timm_backbone(name).double().eval()
     ours.network.load_state_dict(theirs.state_dict())
     images = images_of(224, 224, batch=1)
     with torch.no_grad():
@@ -362,8 +375,13 @@ def test_timm_backbone_without_the_network(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "make",
-    [small_resnet, resnet18, partial(resnet18, output_stride=8), vgg16, partial(vgg16, output_stride=16)],
-    ids=["small", "resnet18", "resnet18-8", "vgg16", "vgg16-16"],
+    [
+        pytest.param(small_resnet, id="small"),
+        pytest.param(resnet18, id="resnet18"),
+        pytest.param(partial(resnet18, output_stride=8), id="resnet18-8"),
+        pytest.param(vgg16, id="vgg16", marks=pytest.mark.slow),
+        pytest.param(partial(vgg16, output_stride=16), id="vgg16-16", marks=pytest.mark.slow),
+    ],
 )
 def test_our_backbones_keep_the_contract(make):
     backbone = make()
@@ -466,7 +484,7 @@ def test_last_map_at():
 @pytest.mark.parametrize("make", [small_resnet, partial(resnet18, output_stride=8), vgg16])
 def test_backbones_on_a_gpu(make):
     check_backbone(make().cuda())
-    backbone, images = drawn(make()), images_of(65, 97)
+    backbone, images = drawn(make), images_of(65, 97)
     with torch.no_grad():
         expected = backbone(images)
         found = [map_.cpu() for map_ in backbone.cuda()(images.cuda())]

@@ -89,6 +89,7 @@ def test_any_size_is_a_multiple_of_something():
         AnySize(torch.nn.Identity(), multiple=0)
 
 
+@pytest.mark.slow
 def test_importing_the_models_imports_no_library_of_models():
     code = (
         "import sys; import course_utils.models.catalogue, course_utils.models.fcn, course_utils.models.convolutional; "

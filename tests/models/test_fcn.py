@@ -5,6 +5,7 @@ import torch
 from tolerances import EXACT, NETWORK, OPERATION
 from torch import nn
 from torch.nn.functional import interpolate
+from unfilled import unfilled
 
 from course_utils.models.backbones import small_resnet
 from course_utils.models.convolutional import convolutionalise
@@ -53,15 +54,15 @@ def test_fcn_takes_images_of_every_size(stride, upsample):
         assert min(size) < 64 or logits.std(dim=(2, 3)).min() > 0
 
 
-@pytest.mark.parametrize("size", [(95, 63), (33, 96)])
 @pytest.mark.parametrize("upsample", ["transposed", "bilinear", "fixed"])
-def test_fcn_on_maps_that_are_rounded_down(upsample, size):
+def test_fcn_on_maps_that_are_rounded_down(upsample):
     # 95 pixels leave VGG 2 rows, of which 32 times as many are 64.
     network = with_scores(FCN(vgg16(), 3, stride=8, upsample=upsample))
-    with torch.no_grad():
-        logits = network(images_of(*size, batch=1))
-    assert logits.shape == (1, 3, *size)
-    assert logits[:, :, -1].std() > 0 and logits.isfinite().all()
+    for size in ((95, 63), (33, 96)):
+        with torch.no_grad():
+            logits = network(images_of(*size, batch=1))
+        assert logits.shape == (1, 3, *size)
+        assert logits[:, :, -1].std() > 0 and logits.isfinite().all()
 
 
 def test_fcn_8s_is_a_sum_of_scores():
@@ -175,15 +176,25 @@ def test_fcn_vgg16_gives_its_logits_where_the_image_is(stride):
     assert (rising - ramp)[inside].abs().max() > 1
 
 
-def test_fcn_vgg16_scores_what_the_classifier_sees_in_its_window():
-    """VGG-16 from torchvision, narrowed, with linear layers: fc6 is 7×7, and so the scores are those of 7×7 windows."""
+@pytest.fixture
+def narrow_vgg():
+    """VGG-16 from torchvision, narrowed, with linear layers."""
     from torchvision.models.vgg import VGG, make_layers
 
     a, b, c, d, e = NARROW["widths"]
     layout = [a, a, "M", b, b, "M", c, c, c, "M", d, d, d, "M", e, e, e, "M"]
-    theirs = VGG(make_layers(layout), num_classes=5).double().eval()
+    features = make_layers(layout)
+    with unfilled():  # 119 million weights of layers that are replaced
+        network = VGG(features, num_classes=5, init_weights=False)
     hidden = NARROW["hidden"]
-    theirs.classifier[0], theirs.classifier[3] = nn.Linear(e * 49, hidden).double(), nn.Linear(hidden, hidden).double()
+    network.classifier[0], network.classifier[3] = nn.Linear(e * 49, hidden), nn.Linear(hidden, hidden)
+    network.classifier[6] = nn.Linear(hidden, 5)
+    return network
+
+
+def test_fcn_vgg16_scores_what_the_classifier_sees_in_its_window(narrow_vgg):
+    """fc6 is 7×7, and so the scores are those of 7×7 windows."""
+    theirs = narrow_vgg.double().eval()
     ours = with_scores(fcn_vgg16(5, stride=32, **NARROW))
     scores = {name: value for name, value in ours.state_dict().items() if name.startswith("scores")}
     ours.load_state_dict(scores | fcn_vgg16_from_torchvision(theirs.state_dict()), strict=True)
@@ -212,13 +223,8 @@ def _tent(size, channels):
     return kernel
 
 
-def test_fcn_vgg16_with_pretrained_weights(tmp_path, monkeypatch):
-    from torchvision.models.vgg import VGG, make_layers
-
-    a, b, c, d, e = NARROW["widths"]
-    theirs = VGG(make_layers([a, a, "M", b, b, "M", c, c, c, "M", d, d, d, "M", e, e, e, "M"]), num_classes=5)
-    hidden = NARROW["hidden"]
-    theirs.classifier[0], theirs.classifier[3] = nn.Linear(e * 49, hidden), nn.Linear(hidden, hidden)
+def test_fcn_vgg16_with_pretrained_weights(tmp_path, monkeypatch, narrow_vgg):
+    theirs = narrow_vgg
     torch.save(theirs.state_dict(), tmp_path / "narrow.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setitem(IMAGENET, "vgg16", (tmp_path / "narrow.pth").as_uri())
@@ -265,18 +271,21 @@ def torchvision_fcn():
     """torchvision's network in float64, with statistics and biases that are not what they begin as."""
     import torchvision
 
-    torch.manual_seed(0)
-    theirs = torchvision.models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True)
+    with unfilled():
+        theirs = torchvision.models.segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True)
     draw = torch.Generator().manual_seed(0)
     for value in theirs.state_dict().values():
-        if value.ndim == 1:
+        if value.ndim > 1:
+            value.uniform_(-1, 1, generator=draw).mul_((6 / value[0].numel()) ** 0.5)
+        elif value.ndim == 1:
             value.copy_(0.5 + torch.rand(value.shape, generator=draw))
     return theirs.double().eval()
 
 
 @pytest.mark.parametrize("auxiliary", [True, False])
 def test_fcn_resnet50_equals_torchvision(torchvision_fcn, auxiliary):
-    ours = fcn_resnet50(21, auxiliary=auxiliary).double().eval()
+    with unfilled():
+        ours = fcn_resnet50(21, auxiliary=auxiliary).double().eval()
     state = fcn_resnet50_from_torchvision(torchvision_fcn.state_dict())
     if not auxiliary:
         state = {name: value for name, value in state.items() if not name.startswith("auxiliary_head.")}

@@ -205,7 +205,7 @@ def test_padding_beyond_the_kernel_crops(method, size):
 @pytest.mark.parametrize("method", METHODS)
 def test_gradients_of_conv_transpose2d_equal_the_library(method):
     arguments = {"stride": (2, 3), "padding": (1, 0), "dilation": (1, 2), "output_padding": (1, 2), "groups": 2}
-    tensors = [random(2, 4, 3, 2), random(4, 3, 3, 2, seed=1), random(6, seed=2)]
+    tensors = [random(2, 4, 2, 1), random(4, 2, 3, 2, seed=1), random(4, seed=2)]
     for tensor in tensors:
         tensor.requires_grad_()
     expected = F.conv_transpose2d(*tensors, **arguments)
@@ -220,7 +220,7 @@ def test_gradients_of_conv_transpose2d_equal_the_library(method):
 
 def test_gradients_of_conv2d_equal_the_library():
     arguments = {"stride": (1, 2), "padding": (2, 1), "dilation": (2, 1), "groups": 2}
-    tensors = [random(2, 4, 4, 5), random(6, 2, 3, 2, seed=1), random(6, seed=2)]
+    tensors = [random(2, 4, 3, 4), random(4, 2, 3, 2, seed=1), random(4, seed=2)]
     for tensor in tensors:
         tensor.requires_grad_()
     expected = F.conv2d(*tensors, **arguments)
@@ -287,6 +287,7 @@ def test_sparse_matrix_keeps_the_rules_of_its_form():
     torch.testing.assert_close(transpose_csr(matrix).to_dense(), matrix.to_dense().t(), **EXACT)
 
 
+@pytest.mark.slow
 def test_sparse_matrix_warns_of_nothing():
     """PyTorch warns once in a process, which would be a notebook's first output."""
     lines = (

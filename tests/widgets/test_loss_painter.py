@@ -3,9 +3,9 @@
 import math
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 import torch
+from pictures import picture
 
 from course_utils.widgets import losses
 from course_utils.widgets.losses import PAINTER, PRESETS, TRUTH, alt, losses_of, relative_losses
@@ -88,12 +88,8 @@ def test_what_is_no_prediction_is_refused(wrong: torch.Tensor) -> None:
 
 
 def test_every_preset_has_a_picture_and_a_text_of_its_own() -> None:
-    pictures, texts = set(), set()
-    for name in PRESETS:
-        figure = PAINTER.figure(prediction=name)
-        figure.canvas.draw()
-        pictures.add(np.asarray(figure.canvas.buffer_rgba()).tobytes())
-        texts.add(PAINTER.alt(prediction=name))
+    pictures = {picture(PAINTER.figure(prediction=name)) for name in PRESETS}
+    texts = {PAINTER.alt(prediction=name) for name in PRESETS}
     assert len(pictures) == len(texts) == len(PRESETS)
 
 

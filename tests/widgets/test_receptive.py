@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from pictures import picture
 from torch import nn
 
-from course_utils import plots
 from course_utils.ops.receptive_fields import receptive_field
 from course_utils.widgets import receptive
 from course_utils.widgets.receptive import DILATIONS, PLAIN, RECEPTIVE, STRIDES, fields, paths
@@ -114,9 +114,10 @@ def test_labels_say_field_and_jump_of_each_layer() -> None:
     assert left.get_ylim() == right.get_ylim()
 
 
+@pytest.mark.slow
 def test_every_setting_has_a_picture_and_a_text_of_its_own() -> None:
     deep = [setting for setting in EVERY_SETTING if setting["layers"] > 1]  # a single layer has nothing to double
-    pictures = {plots.image_element(RECEPTIVE.figure(**setting), alt="a picture to compare") for setting in deep}
+    pictures = {picture(RECEPTIVE.figure(**setting)) for setting in deep}
     assert len(pictures) == len(deep)
     assert len({RECEPTIVE.alt(**setting) for setting in EVERY_SETTING}) == len(EVERY_SETTING)
     assert "size of 31 pixels and a stride of 16" in RECEPTIVE.alt(every_layer=STRIDES, kernel=3, layers=4)
