@@ -39,7 +39,10 @@ def samples() -> list[Sample]:
     return [data[i] for i in range(50)]
 
 
-@pytest.mark.parametrize(("split", "size", "index"), FROZEN)
+@pytest.mark.parametrize(
+    ("split", "size", "index"),
+    [pytest.param(*of, marks=pytest.mark.slow) if of[1] == (768, 1024) else of for of in FROZEN],
+)
 def test_labels_and_instances_are_frozen(split: str, size: tuple[int, int], index: int) -> None:
     assert VERSION == 1
     assert digest(Cells(split, size)[index]) == FROZEN[split, size, index]

@@ -132,19 +132,20 @@ def their_resnet_maps(network, x):
     return maps
 
 
-DILATED = {"replace_stride_with_dilation": [False, True, True]}
+def dilated(stages):
+    """torchvision's name for it, in the last one or two stages."""
+    return {"replace_stride_with_dilation": [False, stages == 2, True]}
 
 
 @pytest.mark.parametrize(
     ("name", "make", "settings"),
     [
-        ("resnet18", resnet18, {}),
-        ("resnet34", resnet34, {}),
-        ("resnet50", resnet50, {}),
-        ("resnet50", partial(resnet50, output_stride=8), DILATED),
-        ("resnet50", partial(resnet50, output_stride=16), {"replace_stride_with_dilation": [False, False, True]}),
+        pytest.param("resnet18", resnet18, {}, id="18"),
+        pytest.param("resnet34", resnet34, {}, id="34", marks=pytest.mark.slow),
+        pytest.param("resnet50", resnet50, {}, id="50"),
+        pytest.param("resnet50", partial(resnet50, output_stride=8), dilated(2), id="50-8", marks=pytest.mark.slow),
+        pytest.param("resnet50", partial(resnet50, output_stride=16), dilated(1), id="50-16", marks=pytest.mark.slow),
     ],
-    ids=["18", "34", "50", "50-8", "50-16"],
 )
 def test_resnet_equals_torchvision(name, make, settings):
     theirs = torchvision_resnet(name, **settings)
@@ -156,6 +157,7 @@ def test_resnet_equals_torchvision(name, make, settings):
         assert_same_maps(ours(images), their_resnet_maps(theirs, normalised(images)), NETWORK[torch.float64])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_stride", [8, 16])
 def test_resnet18_with_dilation_equals_timm(output_stride):
     import timm
@@ -190,7 +192,9 @@ def test_vgg_equals_torchvision():
 
 
 @pytest.mark.parametrize("output_stride", [8, 16])
-@pytest.mark.parametrize("make", [resnet18, resnet50, vgg16], ids=["resnet18", "resnet50", "vgg16"])
+@pytest.mark.parametrize(
+    "make", [resnet18, *(pytest.param(make, marks=pytest.mark.slow) for make in (resnet50, vgg16))]
+)
 def test_dilation_computes_what_strides_do_and_more(make, output_stride):
     strided = drawn(make)
     with unfilled():

@@ -282,6 +282,7 @@ def torchvision_fcn():
     return theirs.double().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auxiliary", [True, False])
 def test_fcn_resnet50_equals_torchvision(torchvision_fcn, auxiliary):
     with unfilled():

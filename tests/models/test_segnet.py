@@ -256,6 +256,7 @@ def test_bad_input(call, message: str) -> None:
         call()
 
 
+@pytest.mark.slow
 def test_small_net_learns_to_separate_two_halves() -> None:
     """Forty steps on one picture whose left half is darker: the network must be able to fit it, whichever way it upsamples."""
     torch.manual_seed(0)

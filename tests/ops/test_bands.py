@@ -67,7 +67,7 @@ def test_two_sided_product_takes_any_strides_and_empty_batches():
 
 def test_two_sided_product_has_first_and_second_derivatives():
     rows, columns = matrices()["reduce"]
-    x = draw(2, 13, 11, seed=2).requires_grad_()
+    x = draw(1, 13, 11, seed=2).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: two_sided_product(rows, x, columns), x)
     assert torch.autograd.gradgradcheck(lambda x: two_sided_product(rows, x, columns).square(), x)
 

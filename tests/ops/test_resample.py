@@ -202,6 +202,7 @@ def test_bilinear_resize_in_half_precision_is_within_a_few_roundings(size_in, si
     torch.testing.assert_close(resized.double(), expected, rtol=0, atol=4 * torch.finfo(dtype).eps)
 
 
+@pytest.mark.slow
 def test_bilinear_resize_works_exported_with_sizes_left_open():
     class Double(torch.nn.Module):
         def forward(self, x):

@@ -27,8 +27,8 @@ def test_average_precision_and_best_iou_equal_scikit_learn() -> None:
     from sklearn.metrics import average_precision_score, jaccard_score
 
     generator = torch.Generator().manual_seed(0)
-    p = torch.rand(500, generator=generator, dtype=torch.float64)
-    t = torch.rand(500, generator=generator, dtype=torch.float64) < p / 4
+    p = torch.rand(200, generator=generator, dtype=torch.float64)
+    t = torch.rand(200, generator=generator, dtype=torch.float64) < p / 4
     found = persons.score_persons(p, t)
     assert found["average_precision"] == pytest.approx(average_precision_score(t, p), abs=1e-9)
     every = [jaccard_score(t, p >= threshold) for threshold in p]

@@ -39,6 +39,7 @@ def style_and_close():
     plt.close("all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_setting_has_a_picture_and_a_text_of_its_own(name: str) -> None:
     explorer = EXPLORERS[name]
@@ -64,6 +65,7 @@ def test_all_can_be_read(name: str, setting: dict) -> None:
         assert not box.overlaps(another), f"{one} is on top of {other}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_the_strip_has_all_texts_and_every_slider_changes_the_picture(name: str, monkeypatch) -> None:
     shown = []

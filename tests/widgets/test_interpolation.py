@@ -21,6 +21,7 @@ def close_figures():
     plt.close("all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_setting_and_extreme_gives_a_figure_and_a_text_of_its_own(name: str) -> None:
     explorer = EXPLORERS[name]
@@ -43,6 +44,7 @@ def test_no_text_is_cut_off_by_the_edge_of_the_figure(name: str) -> None:
             assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_strip_and_shell(name: str, monkeypatch) -> None:
     shown = []

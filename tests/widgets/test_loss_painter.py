@@ -87,6 +87,7 @@ def test_what_is_no_prediction_is_refused(wrong: torch.Tensor) -> None:
         losses_of(wrong)
 
 
+@pytest.mark.slow
 def test_every_preset_has_a_picture_and_a_text_of_its_own() -> None:
     pictures = {picture(PAINTER.figure(prediction=name)) for name in PRESETS}
     texts = {PAINTER.alt(prediction=name) for name in PRESETS}
