@@ -11,10 +11,6 @@ This module holds what the first cell of a lesson needs, and imports nothing hea
 """
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import torch
 
 __version__ = "0.1.0"
 
@@ -88,26 +84,3 @@ def claim(sentence: str, holds: bool, *, found: object = None) -> None:
     if os.environ.get("COURSE_STRICT") == "1":
         raise AssertionError(text)
     show_message(text, tone="warning")
-
-
-def device() -> "torch.device":
-    """The device that lessons compute on: `COURSE_DEVICE` where it is set, else the GPU (CUDA), else the CPU.
-
-    Raises: ValueError where `COURSE_DEVICE` names no device that can be used here.
-    """
-    import torch
-
-    wanted = os.environ.get("COURSE_DEVICE")
-    if not wanted:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(wanted)
-        torch.empty(0, device=chosen)
-        if chosen.type == "meta":
-            raise RuntimeError("tensors there have no values")
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        raise ValueError(
-            f"COURSE_DEVICE is {wanted!r}, which cannot be used here ({error}). "
-            "Set it to 'cpu', 'cuda' or 'mps', or unset it."
-        ) from error
-    return chosen

@@ -1,4 +1,4 @@
-"""A call of every public function of ops, losses, metrics and models, for tests of what holds for all of them.
+"""A call of every public function of ops, sliding, losses, metrics and models, for tests of what holds for all of them.
 
 Values are such that numbers of 8 bits, in which a caller may hand them over, would overflow in the arithmetic that follows.
 """
@@ -13,34 +13,10 @@ from torch import Tensor, nn
 
 from course_utils.losses import boundary as boundary_losses, combination, distribution, lovasz, masking, region, weights
 from course_utils.metrics import boundary, calibration, semantic
-from course_utils.models import (
-    backbones,
-    catalogue,
-    convolutional,
-    deconvnet,
-    fcn,
-    layers,
-    memory,
-    mirrored,
-    resnet,
-    segnet,
-    vgg,
-)
-from course_utils.ops import (
-    bands,
-    convmatrix,
-    convsizes,
-    counts,
-    csr,
-    dense_layers,
-    distance,
-    labels,
-    masks,
-    receptive_fields,
-    resample,
-    sliding,
-    unpool,
-)
+from course_utils.models import catalogue, deconvnet, fcn, layers, memory, mirrored, segnet
+from course_utils.models.backbones import contract, resnet, small, timm, vgg
+from course_utils.ops import bands, convmatrix, convsizes, counts, csr, distance, labels, masks, resample, unpool
+from course_utils.sliding import convolutional, dense, fields, windows
 
 
 class Call(NamedTuple):
@@ -93,25 +69,25 @@ def _through(make: Callable[[], nn.Module], *inputs: Any) -> Any:
 
 
 def _dense(images: Tensor) -> Tensor:
-    return _through(lambda: sliding.to_dense(_classifier(), window=8), images)
+    return _through(lambda: windows.to_dense(_classifier(), window=8), images)
 
 
 def _by_windows(images: Tensor, *, window: Any, stride: Any, batch_size: Any) -> Tensor:
     torch.manual_seed(0)
-    return sliding.sliding_window_logits(_classifier(), images, window=window, stride=stride, batch_size=batch_size)
+    return windows.sliding_window_logits(_classifier(), images, window=window, stride=stride, batch_size=batch_size)
 
 
 def _stitched(images: Tensor, *, stride: Any, window: Any) -> Tensor:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.MaxPool2d(2)).eval()
-    return sliding.shift_and_stitch(network, images, stride=stride, window=window)
+    return windows.shift_and_stitch(network, images, stride=stride, window=window)
 
 
 def _effective_field(size: Any, *, samples: Any, seed: Any) -> Tensor:
     torch.manual_seed(0)
     with torch.inference_mode(False):  # of parameters made in it, PyTorch takes no gradients ever after
         network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)).eval()
-    return receptive_fields.effective_receptive_field(network, size, samples=samples, seed=seed)
+    return fields.effective_receptive_field(network, size, samples=samples, seed=seed)
 
 
 def _gathered(pred: Tensor, target: Tensor, *, num_classes: Any, ignore_index: Any) -> Any:
@@ -151,9 +127,9 @@ OPS = {
     "csr.transpose_csr": call(
         lambda weight: csr.transpose_csr(convmatrix.conv_matrix(weight, (6, 7), sparse=True)).to_dense(), WEIGHT
     ),
-    "dense_layers.LinearAsConvolution": call(_dense, floats(1, 3, 12, 11)),
-    "dense_layers.DilatedAverage": call(dense_layers.DilatedAverage((2, 3), (2, 1), 6), floats(1, 3, 9, 8)),
-    "dense_layers.DilatedMaximum": call(dense_layers.DilatedMaximum((2, 3), (2, 1)), floats(1, 3, 9, 8)),
+    "dense.LinearAsConvolution": call(_dense, floats(1, 3, 12, 11)),
+    "dense.DilatedAverage": call(dense.DilatedAverage((2, 3), (2, 1), 6), floats(1, 3, 9, 8)),
+    "dense.DilatedMaximum": call(dense.DilatedMaximum((2, 3), (2, 1)), floats(1, 3, 9, 8)),
     "distance.distance_transform": call(distance.distance_transform, masks_of(2, 30, 31)),
     "distance.distance_to": call(distance.distance_to, torch.zeros(30, 31).bool().index_fill(1, torch.tensor(3), True)),
     "distance.distance_to, limit": call(
@@ -164,15 +140,15 @@ OPS = {
     "masks.connected_components": call(masks.connected_components, masks_of(20, 21), connectivity=8),
     "masks.ids_to_masks": call(masks.ids_to_masks, label_maps(9, 8, void=False)),
     "masks.masks_to_ids": call(masks.masks_to_ids, masks_of(3, 9, 8), overlap=True),
-    "receptive_fields.effective_receptive_field": call(_effective_field, (11, 13), samples=2, seed=200),
+    "fields.effective_receptive_field": call(_effective_field, (11, 13), samples=2, seed=200),
     "resample.nearest_resize": call(resample.nearest_resize, floats(2, 200, 7), (230, 16)),
     "resample.interpolation_matrix": call(resample.interpolation_matrix, 100, 230),
     "resample.bilinear_resize": call(resample.bilinear_resize, floats(2, 100, 7), (230, 16), antialias=True),
     "resample.bilinear_sample": call(resample.bilinear_sample, floats(2, 3, 6, 7), 6 * floats(2, 4, 5, 2)),
     "resample.bed_of_nails": call(resample.bed_of_nails, floats(2, 3, 2), 150),
-    "sliding.sliding_window_logits": call(_by_windows, floats(1, 3, 12, 11), window=8, stride=2, batch_size=3),
-    "sliding.to_dense": call(_dense, floats(1, 3, 12, 11)),
-    "sliding.shift_and_stitch": call(_stitched, floats(1, 3, 20, 19), stride=4, window=5),
+    "windows.sliding_window_logits": call(_by_windows, floats(1, 3, 12, 11), window=8, stride=2, batch_size=3),
+    "windows.to_dense": call(_dense, floats(1, 3, 12, 11)),
+    "windows.shift_and_stitch": call(_stitched, floats(1, 3, 20, 19), stride=4, window=5),
     "unpool.max_pool_with_indices": call(
         unpool.max_pool_with_indices,
         floats(2, 30, 31),
@@ -259,13 +235,13 @@ SMALL = (4, 6, 8)
 
 
 def _small_backbone() -> nn.Module:
-    return backbones.small_resnet(widths=SMALL)
+    return small.small_resnet(widths=SMALL)
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "backbones.small_resnet": _small_backbone,
-    "backbones.Frozen": lambda: backbones.Frozen(_small_backbone()),
-    "backbones.timm_backbone": lambda: backbones.timm_backbone("mobilenetv3_small_050"),
+    "small.small_resnet": _small_backbone,
+    "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
+    "timm.timm_backbone": lambda: timm.timm_backbone("mobilenetv3_small_050"),
     "catalogue.build": lambda: catalogue.build("fcn8s", 5),
     "catalogue.AnySize": lambda: catalogue.AnySize(nn.Conv2d(3, 5, 1), multiple=20),
     "convolutional.convolutionalise": lambda: convolutional.convolutionalise(
@@ -292,7 +268,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 MODELS = {
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
-    "backbones.last_map_at": call(backbones.last_map_at, (2, 4, 8, 8), 8),
+    "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
 }
 
 CALLS: dict[str, Call] = OPS | LOSSES | METRICS | MODELS
@@ -304,7 +280,6 @@ NOT_CALLED = {
         "checks": "numbers and their types, no tensors: tests/ops/test_checks.py",
         "known": "what is remembered: tests/ops/test_known.py",
         "precision": "types, no values",
-        "layer_kinds": "layers, no values",
         "transposed": "the three methods of convmatrix.conv_transpose2d",
         "csr.csr_matrix": "in conv_matrix",
         "csr.convolution_csr": "in conv_matrix",
@@ -315,17 +290,20 @@ NOT_CALLED = {
         "convsizes.require_weight": "in conv_matrix",
         "convsizes.require_matching": "in conv2d",
         "convsizes.require_channels": "in conv2d",
-        "dense_layers.Patch": "a form of data",
-        "dense_layers.dense_layer": "in to_dense",
-        "dense_layers.refuse": "in to_dense",
         "labels.LabelRange": "a form of data",
         "labels.void_label": "in all that takes ignore_index",
         "labels.require_label_type": "in all that takes labels",
         "labels.know_range": "in label_range",
         "labels.outside": "numbers, no tensors",
-        "receptive_fields.ReceptiveField": "a form of data",
-        "receptive_fields.receptive_field": "layers, no values",
-        "sliding.ImageFrame": "in to_dense",
+    },
+    "sliding": {
+        "layers": "layers, no values",
+        "dense.Patch": "a form of data",
+        "dense.dense_layer": "in to_dense",
+        "dense.refuse": "in to_dense",
+        "fields.ReceptiveField": "a form of data",
+        "fields.receptive_field": "layers, no values",
+        "windows.ImageFrame": "in to_dense",
     },
     "losses": {
         "masking.Valid": "a form of data",
@@ -346,10 +324,10 @@ NOT_CALLED = {
         "calibration.Reliability": "a form of data",
     },
     "models": {
-        "backbones.SmallResNet": "small_resnet",
-        "backbones.TimmBackbone": "timm_backbone",
-        "backbones.require_backbone": "attributes, no values",
-        "backbones.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
+        "small.SmallResNet": "small_resnet",
+        "timm.TimmBackbone": "timm_backbone",
+        "contract.require_backbone": "attributes, no values",
+        "contract.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
         "fcn.FCNVGG16": "fcn_vgg16",
         "fcn.FCNResNet50": "fcn_resnet50",
         "fcn.fcn_head": "in fcn_resnet50",

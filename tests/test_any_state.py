@@ -13,15 +13,16 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from course_utils.datasets import load
+from course_utils.datasets.memory import InMemory
 from course_utils.datasets.samples import resize_and_crop
 from course_utils.datasets.transforms import colour, elastic, flip, scale_and_crop
 from course_utils.datasets.windows import draw_windows
 from course_utils.losses.distribution import cross_entropy_loss
-from course_utils.models.backbones import check_backbone, small_resnet
+from course_utils.models.backbones.contract import check_backbone
+from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
 from course_utils.training.batches import draw_batch
 from course_utils.training.loop import fit
-from course_utils.training.memory import InMemory
 from course_utils.training.objectives import label_loss, score_labels
 from course_utils.widgets import corner_weights, grids, losses, overlap, receptive, scatter, source_pixels, unpooling
 
@@ -66,12 +67,12 @@ STATES = {
 # A network's parameters are made in the default type and on the default device, as those of PyTorch's own layers are.
 OF_THE_STATE = (
     *(
-        "dense_layers.LinearAsConvolution",
-        "sliding.sliding_window_logits",
-        "sliding.to_dense",
-        "sliding.shift_and_stitch",
+        "dense.LinearAsConvolution",
+        "windows.sliding_window_logits",
+        "windows.to_dense",
+        "windows.shift_and_stitch",
     ),
-    "receptive_fields.effective_receptive_field",
+    "fields.effective_receptive_field",
 )
 
 
@@ -100,7 +101,7 @@ def test_a_function_gives_the_same_in_every_state(name: str) -> None:
     assert name in OF_THE_STATE or torch.equal(torch.get_rng_state(), random), "the caller's random numbers have moved"
 
 
-SLOW_TO_MAKE = ("fcn.fcn_resnet50", "resnet.resnet34", "resnet.resnet50", "vgg.vgg16", "backbones.timm_backbone")
+SLOW_TO_MAKE = ("fcn.fcn_resnet50", "resnet.resnet34", "resnet.resnet50", "vgg.vgg16", "timm.timm_backbone")
 
 
 @pytest.mark.parametrize("name", [name for name in public_calls.NETWORKS if name not in SLOW_TO_MAKE])

@@ -17,12 +17,12 @@ from course_utils.datasets.samples import resize_and_crop
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import elastic, scale_and_crop
 from course_utils.datasets.windows import draw_windows
+from course_utils.models.backbones.resnet import resnet18
 from course_utils.models.deconvnet import DeconvNet
 from course_utils.models.fcn import FCN, fcn_vgg16
-from course_utils.models.resnet import resnet18
 from course_utils.models.segnet import SegNet
-from course_utils.ops.receptive_fields import receptive_field
-from course_utils.ops.sliding import to_dense
+from course_utils.sliding.fields import receptive_field
+from course_utils.sliding.windows import to_dense
 
 # Functions within the package, called with what has been checked before.
 UNCHECKED = (
@@ -87,7 +87,7 @@ def test_numbers_of_numpy_give_what_those_of_python_give(name: str, kind: str) -
 
 
 NO_NUMBERS = {"text": "3", "True": True, "NumPy's True": np.True_, "NaN": float("nan"), "a list": [3], "complex": 1j}
-TUPLES = (("memory.decoder_memory", 1), ("backbones.last_map_at", 0))  # any number of numbers
+TUPLES = (("memory.decoder_memory", 1), ("contract.last_map_at", 0))  # any number of numbers
 
 
 def not_refused(call: Call, key: str | int, odd_values: dict[str, Any], sentence: str) -> dict[str, str]:
@@ -113,7 +113,7 @@ def test_what_is_no_number_is_refused_by_a_sentence(name: str, key: str | int) -
 
 
 # PyTorch calls these with what the layer before has given.
-LAYERS = ("dense_layers.", "sliding.", "csr.", "masking.require_class_vector")
+LAYERS = ("dense.", "windows.", "csr.", "masking.require_class_vector")
 WITH_TENSORS = [
     (name, key)
     for name, call in CALLS.items()

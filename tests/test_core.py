@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import course_utils
-from course_utils import claim, device, start
+from course_utils import claim, start
+from course_utils.devices import device
 from course_utils.lessons import LESSONS
 from course_utils.messages import Message, show_message
 

@@ -27,7 +27,7 @@ from course_utils.losses.distribution import cross_entropy_loss, top_k_loss
 from course_utils.losses.lovasz import lovasz_softmax_loss
 from course_utils.losses.region import dice_loss
 from course_utils.metrics import semantic
-from course_utils.models.backbones import small_resnet
+from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
 from course_utils.ops import counts, distance
 from course_utils.ops.known import recall, remember
@@ -80,7 +80,7 @@ HOST = {
 }
 
 
-GOES_BACKWARD = ("receptive_fields.effective_receptive_field",)
+GOES_BACKWARD = ("fields.effective_receptive_field",)
 ON_CPU = ("boundary.boundary_f1",)  # their docstrings say so
 
 BACKWARD = "lazy:0"
@@ -135,7 +135,7 @@ def test_what_is_listed_does_go_back_to_the_host(name: str) -> None:
         run(public_calls.CALLS[name], "cuda")
 
 
-SLOW = ("backbones.timm_backbone", "fcn.fcn_resnet50", "deconvnet.DeconvNet")  # to make
+SLOW = ("timm.timm_backbone", "fcn.fcn_resnet50", "deconvnet.DeconvNet")  # to make
 
 
 def slow_or_not(names: Iterable[str]) -> list[Any]:
@@ -152,7 +152,7 @@ def test_a_network_predicts_on_a_gpu_without_waiting_for_it(name: str) -> None:
 
 # The first copies a classifier, which fake tensors of this device do not allow; the second has nothing to learn.
 @pytest.mark.parametrize(
-    "name", slow_or_not({*public_calls.NETWORKS} - {"convolutional.convolutionalise", "backbones.Frozen"})
+    "name", slow_or_not({*public_calls.NETWORKS} - {"convolutional.convolutionalise", "contract.Frozen"})
 )
 def test_a_network_learns_without_a_look_at_the_host(name: str) -> None:
     with fake(BACKWARD):
@@ -275,16 +275,17 @@ def test_no_image_is_bounded_or_some_are_without_a_look(monkeypatch: pytest.Monk
 def public_names(package: str) -> list[str]:
     """ "module.function" of every public function and class of a package."""
     names = []
-    for found in pkgutil.iter_modules(importlib.import_module(f"course_utils.{package}").__path__):
-        module = importlib.import_module(f"course_utils.{package}.{found.name}")
+    prefix = f"course_utils.{package}."
+    for found in pkgutil.walk_packages(importlib.import_module(prefix[:-1]).__path__, prefix):
+        module = importlib.import_module(found.name)
         for name, value in vars(module).items():
             is_own = getattr(value, "__module__", "") == module.__name__
             if not name.startswith("_") and is_own and (inspect.isfunction(value) or inspect.isclass(value)):
-                names.append(f"{found.name}.{name}")
+                names.append(f"{found.name.rpartition('.')[2]}.{name}")
     return names
 
 
-@pytest.mark.parametrize("package", ["ops", "losses", "metrics", "models"])
+@pytest.mark.parametrize("package", ["ops", "sliding", "losses", "metrics", "models"])
 def test_every_public_function_has_a_call_here_or_a_reason(package: str) -> None:
     calls = {name.split(",")[0] for name in (*public_calls.CALLS, *public_calls.NETWORKS)}
     reasons = public_calls.NOT_CALLED[package]

@@ -3,11 +3,11 @@
 import torch
 from torch.utils.data import Dataset
 
-from course_utils.datasets.cell_micrograph import develop, lay_stain
-from course_utils.datasets.cell_tissue import cut, lay_tissue, read_labels
 from course_utils.datasets.procedural import checked_index, checked_length, checked_size, sample_names, split_number
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import Sample
+from course_utils.datasets.tissue.growth import cut, lay_tissue, read_labels
+from course_utils.datasets.tissue.micrograph import develop, lay_stain
 
 VERSION = 1
 """Goes into every draw. The world of a version is frozen: results in lessons depend on it."""

@@ -100,6 +100,29 @@ def resize_and_crop(sample: Sample, size: tuple[int, int]) -> Sample:
     return Sample(image[window].clamp(0, 1).contiguous(), labels[window].contiguous(), instances[window].contiguous())
 
 
+def require_sample(sample: object, giver: str) -> Sample:
+    """What a data set or a transform gave, if it is a sample.
+
+    Raises: ValueError that names the giver.
+    """
+    if not isinstance(sample, Sample):
+        raise ValueError(f"{giver} must give a Sample(image, labels, instances), but gave {type(sample).__name__}.")
+    return sample
+
+
+def require_data_set(data: object, *attributes: str) -> None:
+    """Refuse an object that is not a map-style data set with these attributes.
+
+    Raises: ValueError that names what is missing.
+    """
+    missing = [name for name in ("__len__", "__getitem__", *attributes) if not hasattr(data, name)]
+    if missing:
+        raise ValueError(
+            f"A data set of the course is needed, but this {type(data).__name__} has no {', '.join(missing)}; give it that, as "
+            "the data sets of `course_utils.datasets` have it."
+        )
+
+
 def require_one_size(sample: Sample) -> None:
     """Refuse a sample that is not a floating image (3, H, W) with labels and instances (H, W) of the same size."""
     image, labels, instances = sample

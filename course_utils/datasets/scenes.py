@@ -6,9 +6,9 @@ from torch.utils.data import Dataset
 from course_utils.datasets.procedural import checked_index, checked_length, checked_size, sample_names, split_number
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import Sample
-from course_utils.datasets.scene_layout import lay_out
-from course_utils.datasets.scene_picture import develop, paint_scene, read_labels
-from course_utils.datasets.scene_world import CLASSES, THINGS
+from course_utils.datasets.street.layout import lay_out
+from course_utils.datasets.street.picture import develop, paint_scene, read_labels
+from course_utils.datasets.street.world import CLASSES, THINGS
 
 VERSION = 1
 """Goes into every draw. The world of a version is frozen: results in lessons depend on it."""

@@ -14,7 +14,7 @@ from course_utils.exercises import (
     probes_02 as probes,
 )
 from course_utils.exercises.kinds import Prediction
-from course_utils.ops import receptive_fields, sliding
+from course_utils.sliding import fields, windows as windows_of_images
 
 
 def count_windows(height: int, width: int, window: int, stride: int) -> int:
@@ -94,7 +94,9 @@ sliding_window = Exercise(
         "out of bounds": "The result has H - w + 1 rows and W - w + 1 columns.",
         "must match the existing size": "How many logits there are is the classifier's affair: K is `logits.shape[1]`.",
     },
-    reference=lambda network, image, size: sliding.sliding_window_logits(network, image[None], window=size)[0],
+    reference=lambda network, image, size: windows_of_images.sliding_window_logits(network, image[None], window=size)[
+        0
+    ],
     draw=probes.draw_classifier,
     difficulty=2,
     minutes=12,
@@ -152,7 +154,7 @@ SHIFTED_TOO_FAR = (
 
 def _stitched_in_the_package(network: nn.Module, image: Tensor, stride: int) -> Tensor:
     window = image.shape[-2] - stride * network(image).shape[-2] + 1
-    return sliding.shift_and_stitch(network, image, stride=stride, window=window)
+    return windows_of_images.shift_and_stitch(network, image, stride=stride, window=window)
 
 
 shift_and_stitch = Exercise(
@@ -241,7 +243,7 @@ receptive_field = Exercise(
         "A kernel has k - 1 steps between its inputs. Each step is `dilation` units of the layer before, `jump` pixels each.",
         "In each layer: `size += dilation * (kernel_size - 1) * jump`, and only then `jump *= stride`.",
     ],
-    reference=lambda layers: receptive_fields.receptive_field(
+    reference=lambda layers: fields.receptive_field(
         [nn.MaxPool2d(size, stride, dilation=dilation) for size, stride, dilation in layers]
     )[:2],
     draw=probes.draw_layers,

@@ -15,9 +15,9 @@ from course_utils.exercises import (
     probes_06 as probes,
 )
 from course_utils.exercises.kinds import Answer, Prediction
-from course_utils.models.convolutional import convolutionalise
 from course_utils.models.layers import resize
 from course_utils.ops import convmatrix
+from course_utils.sliding.convolutional import convolutionalise
 
 fc6_parameters = Answer(
     "fc6_parameters",

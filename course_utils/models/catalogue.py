@@ -13,7 +13,7 @@ SMALL = {"widths": (16, 32, 48, 64, 96), "depths": (1, 1, 2, 2, 2)}
 
 
 def _small_fcn(num_classes: int, *, stride: int) -> nn.Module:
-    from course_utils.models.backbones import small_resnet
+    from course_utils.models.backbones.small import small_resnet
     from course_utils.models.fcn import FCN
 
     return FCN(small_resnet(), num_classes, stride=stride)

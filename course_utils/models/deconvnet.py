@@ -6,6 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from course_utils.models.backbones.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.models.layers import positive_integers
 from course_utils.models.mirrored import (
     PoolingEncoder,
@@ -15,7 +16,6 @@ from course_utils.models.mirrored import (
     recorded,
     with_he_weights,
 )
-from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.checks import whole_numbers
 
 

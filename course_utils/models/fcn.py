@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
-from course_utils.models.backbones import last_map_at, require_backbone
+from course_utils.models.backbones.contract import last_map_at, require_backbone
+from course_utils.models.backbones.resnet import resnet50, resnet_from_torchvision
+from course_utils.models.backbones.vgg import VGG16_WIDTHS, vgg_from_torchvision, vgg_stages
 from course_utils.models.layers import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -16,8 +18,6 @@ from course_utils.models.layers import (
     resize,
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
-from course_utils.models.resnet import resnet50, resnet_from_torchvision
-from course_utils.models.vgg import VGG16_WIDTHS, vgg_from_torchvision, vgg_stages
 from course_utils.ops.checks import Pair, whole_number, whole_numbers
 from course_utils.ops.convmatrix import bilinear_kernel
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_utils.models.backbones.vgg import VGG16_WIDTHS
 from course_utils.models.layers import positive_integers
-from course_utils.models.vgg import VGG16_WIDTHS
 from course_utils.ops.checks import IntPair, int_pair, whole_number
 
 

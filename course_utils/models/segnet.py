@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
+from course_utils.models.backbones.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.models.layers import TransposedUpsampling, new_parameters, positive_integers, resize
 from course_utils.models.mirrored import (
     Pooling,
@@ -17,7 +18,6 @@ from course_utils.models.mirrored import (
     recorded,
     with_he_weights,
 )
-from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.checks import whole_number
 from course_utils.ops.convmatrix import bilinear_kernel
 

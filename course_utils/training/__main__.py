@@ -16,9 +16,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_utils import device
 from course_utils.datasets import load
+from course_utils.datasets.memory import InMemory
 from course_utils.datasets.transforms import Transform, colour, compose, elastic, flip, scale_and_crop
+from course_utils.devices import device
 from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.models.catalogue import build
 from course_utils.training.arguments import parse
@@ -27,7 +28,6 @@ from course_utils.training.distributed import processes, rank_and_size
 from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
 from course_utils.training.loop import fit
-from course_utils.training.memory import InMemory
 from course_utils.training.objectives import label_loss, score_labels, weights_of_classes
 
 

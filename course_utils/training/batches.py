@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.datasets.samples import VOID, Sample
+from course_utils.datasets.samples import VOID, Sample, require_sample
 from course_utils.datasets.transforms import Transform
 from course_utils.ops.labels import know_range, label_range
 
@@ -84,29 +84,6 @@ def draw_batch(
             sample = require_sample(transform(sample, torch.Generator().manual_seed(key)), "transform")
         samples.append(sample)
     return stack(samples, names_of(data, [indices[place] for place in places]), device=device)
-
-
-def require_sample(sample: object, giver: str) -> Sample:
-    """What a data set or a transform gave, if it is a sample.
-
-    Raises: ValueError that names the giver.
-    """
-    if not isinstance(sample, Sample):
-        raise ValueError(f"{giver} must give a Sample(image, labels, instances), but gave {type(sample).__name__}.")
-    return sample
-
-
-def require_data_set(data: object, *attributes: str) -> None:
-    """Refuse an object that is not a map-style data set with these attributes.
-
-    Raises: ValueError that names what is missing.
-    """
-    missing = [name for name in ("__len__", "__getitem__", *attributes) if not hasattr(data, name)]
-    if missing:
-        raise ValueError(
-            f"A data set of the course is needed, but this {type(data).__name__} has no {', '.join(missing)}; give it that, as "
-            "the data sets of `course_utils.datasets` have it."
-        )
 
 
 def stack(samples: Sequence[Sample], names: Sequence[str], *, device: torch.device | None = None) -> Batch:

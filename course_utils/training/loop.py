@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.utils.data import Dataset
 
-from course_utils.datasets.samples import Sample
+from course_utils.datasets.samples import Sample, require_data_set
 from course_utils.datasets.transforms import Transform
-from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch, require_data_set
+from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch
 from course_utils.training.checkpoints import load_checkpoint, require_writable, save_checkpoint
 from course_utils.training.distributed import parallel, rank_and_size, share_buffers
 from course_utils.training.history import History

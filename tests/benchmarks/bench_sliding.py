@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from course_utils.ops.receptive_fields import receptive_field
-from course_utils.ops.sliding import shift_and_stitch, sliding_window_logits, to_dense
+from course_utils.sliding.fields import receptive_field
+from course_utils.sliding.windows import shift_and_stitch, sliding_window_logits, to_dense
 
 Comparison = tuple[Callable[[], object], Callable[[], object], float | None]
 WINDOW = 33

@@ -12,9 +12,9 @@ from course_utils.datasets.samples import Sample
 from course_utils.datasets.transforms import Transform, colour, compose, flip
 from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.models.catalogue import build
+from course_utils.recipes.scenes import scenes_in_memory
 from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss
-from course_utils.training.recipes import scenes_in_memory
 
 Comparison = tuple[Callable[[], object], Callable[[], object], float | None]
 STEPS, BATCH = 20, 4

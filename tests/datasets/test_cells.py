@@ -8,11 +8,11 @@ import torch
 from scipy import ndimage
 from torch.utils.data import DataLoader
 
-from course_utils.datasets.cell_tissue import LATTICE, SEEDS, Section, cut, lay_tissue, opened, read_labels
 from course_utils.datasets.cells import VERSION, Cells
 from course_utils.datasets.noise import ATLAS_SIZE, noise_atlas, sampled
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import Sample, boxes_and_masks
+from course_utils.datasets.tissue.growth import LATTICE, SEEDS, Section, cut, lay_tissue, opened, read_labels
 
 # SHA-256 of labels and instances. The world of a version does not change: with other hashes it is another VERSION, and the
 # results of all lessons are to be made anew.

@@ -1,9 +1,9 @@
 """Shapes on the canvas, the camera, and what is read from a painted canvas: small cases worked out by hand."""
 
 from course_utils.datasets.random_draws import Draws
-from course_utils.datasets.scene_canvas import SHADOW, UNIT, Camera, Canvas
-from course_utils.datasets.scene_layout import lay_out
-from course_utils.datasets.scene_picture import paint_scene, read_labels
+from course_utils.datasets.street.canvas import SHADOW, UNIT, Camera, Canvas
+from course_utils.datasets.street.layout import lay_out
+from course_utils.datasets.street.picture import paint_scene, read_labels
 
 
 def canvas_of(height: int, width: int) -> Canvas:

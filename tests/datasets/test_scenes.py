@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import VOID, Sample, boxes_and_masks
-from course_utils.datasets.scene_picture import dilated
 from course_utils.datasets.scenes import VERSION, Scenes
+from course_utils.datasets.street.picture import dilated
 
 # SHA-256 of labels and instances. The world of a version does not change: with other hashes it is another VERSION, and the
 # results of all lessons are to be made anew.

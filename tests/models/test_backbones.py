@@ -13,12 +13,14 @@ from torch import nn
 from torch.nn.functional import interpolate
 from unfilled import unfilled
 
-from course_utils.models.backbones import Frozen, check_backbone, last_map_at, small_resnet, timm_backbone
+from course_utils.models.backbones.contract import Frozen, check_backbone, last_map_at
+from course_utils.models.backbones.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
+from course_utils.models.backbones.small import small_resnet
+from course_utils.models.backbones.timm import timm_backbone
+from course_utils.models.backbones.vgg import vgg16, vgg_from_torchvision
 from course_utils.models.fcn import FCN
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, TransposedUpsampling
 from course_utils.models.pretrained import IMAGENET, load_pretrained
-from course_utils.models.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
-from course_utils.models.vgg import vgg16, vgg_from_torchvision
 
 
 def drawn(make, seed=0):

@@ -92,7 +92,7 @@ def test_any_size_is_a_multiple_of_something():
 @pytest.mark.slow
 def test_importing_the_models_imports_no_library_of_models():
     code = (
-        "import sys; import course_utils.models.catalogue, course_utils.models.fcn, course_utils.models.convolutional; "
+        "import sys; import course_utils.models.catalogue, course_utils.models.fcn, course_utils.sliding.convolutional; "
         "print([name for name in ('torchvision', 'segmentation_models_pytorch', 'timm', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,8 +5,8 @@ import torch
 from tolerances import NETWORK
 from torch import nn
 
+from course_utils.models.backbones.vgg import vgg_keys
 from course_utils.models.deconvnet import DeconvNet
-from course_utils.models.vgg import vgg_keys
 
 
 def small(**arguments) -> DeconvNet:

@@ -7,8 +7,9 @@ from torch import nn
 from torch.nn.functional import interpolate
 from unfilled import unfilled
 
-from course_utils.models.backbones import small_resnet
-from course_utils.models.convolutional import convolutionalise
+from course_utils.models.backbones.resnet import resnet18
+from course_utils.models.backbones.small import small_resnet
+from course_utils.models.backbones.vgg import vgg16
 from course_utils.models.fcn import (
     FCN,
     fcn_resnet50,
@@ -18,8 +19,7 @@ from course_utils.models.fcn import (
 )
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD
 from course_utils.models.pretrained import IMAGENET
-from course_utils.models.resnet import resnet18
-from course_utils.models.vgg import vgg16
+from course_utils.sliding.convolutional import convolutionalise
 
 NARROW = {"widths": (4, 4, 6, 6, 8), "hidden": 10}
 

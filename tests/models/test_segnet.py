@@ -5,6 +5,7 @@ import torch
 from tolerances import NETWORK
 from torch import nn
 
+from course_utils.models.backbones.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.models.memory import decoder_memory, saved_for_backward
 from course_utils.models.mirrored import (
     Pooling,
@@ -13,7 +14,6 @@ from course_utils.models.mirrored import (
     load_vgg,
 )
 from course_utils.models.segnet import UPSAMPLERS, BedOfNails, FullTransposed, SegNet
-from course_utils.models.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
 from course_utils.ops.unpool import max_pool_with_indices, max_unpool
 
 WAYS = ("indices", "bed_of_nails", "bilinear", "transposed", "full_transposed")

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from training_cases import Squares, tiny
 
+from course_utils.datasets.memory import InMemory
 from course_utils.datasets.samples import VOID, Sample
 from course_utils.training.batches import draw_batch
-from course_utils.training.memory import InMemory
 from course_utils.training.objectives import budget, label_loss, predict_matrices, score_labels, weights_of_classes
 
 

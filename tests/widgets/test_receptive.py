@@ -6,7 +6,7 @@ import torch
 from pictures import picture
 from torch import nn
 
-from course_utils.ops.receptive_fields import receptive_field
+from course_utils.sliding.fields import receptive_field
 from course_utils.widgets import receptive
 from course_utils.widgets.receptive import DILATIONS, PLAIN, RECEPTIVE, STRIDES, fields, paths
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from study import run_study
 
-from course_utils.training.persons import losses_for_persons, persons_with_loss
+from course_utils.recipes.rare_persons import losses_for_persons, persons_with_loss
 
 VARIANTS = {name: partial(persons_with_loss, name=name) for name in losses_for_persons()}
 LONGER = ("cross-entropy", "weighted cross-entropy", "Dice", "cross-entropy + Dice")

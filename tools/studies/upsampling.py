@@ -5,7 +5,7 @@ from functools import partial
 from study import run_study
 
 from course_utils.models.segnet import UPSAMPLERS
-from course_utils.training.recipes import segnet_on_scenes
+from course_utils.recipes.scenes import segnet_on_scenes
 
 VARIANTS = {way: partial(segnet_on_scenes, upsample=way) for way in UPSAMPLERS}
 

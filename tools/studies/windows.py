@@ -4,7 +4,7 @@ from functools import partial
 
 from study import run_study
 
-from course_utils.training.windows import windows_on_scenes
+from course_utils.recipes.patches import windows_on_scenes
 
 VARIANTS = {f"window {window}": partial(windows_on_scenes, window=window) for window in (1, 9, 33)}
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from course_utils.datasets.memory import InMemory
 from course_utils.datasets.samples import VOID
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, compose, flip
@@ -16,14 +17,14 @@ from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.losses.weights import class_weights
 from course_utils.metrics.boundary import boundary_iou
 from course_utils.metrics.semantic import confusion_matrix, scores
-from course_utils.models.backbones import Frozen, small_resnet
+from course_utils.models.backbones.contract import Frozen
+from course_utils.models.backbones.small import small_resnet
 from course_utils.models.catalogue import SMALL
 from course_utils.models.fcn import FCN
 from course_utils.models.layers import resize
 from course_utils.models.segnet import SegNet
 from course_utils.training.history import History
 from course_utils.training.loop import fit
-from course_utils.training.memory import InMemory
 from course_utils.training.objectives import Loss, label_loss, score_labels, weights_of_classes
 
 VALIDATION = 120

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from course_utils.ops.checks import IntPair, Pair, int_pair, require_tensor, whole_number
-from course_utils.ops.dense_layers import Patch, dense_layer
-from course_utils.ops.layer_kinds import is_plain_sequential, refuse_layers_that_see_borders, refuse_training_mode
+from course_utils.sliding.dense import Patch, dense_layer
+from course_utils.sliding.layers import is_plain_sequential, refuse_layers_that_see_borders, refuse_training_mode
 
 
 def sliding_window_logits(

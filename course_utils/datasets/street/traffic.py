@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from course_utils.datasets.colours import Colour
 from course_utils.datasets.random_draws import Draws
-from course_utils.datasets.scene_canvas import UNIT, Camera
-from course_utils.datasets.scene_world import Car, Person, Street
+from course_utils.datasets.street.canvas import UNIT, Camera
+from course_utils.datasets.street.world import Car, Person, Street
 
 AWAY, TOWARDS, RIGHT, LEFT = (0, 1), (0, -1), (1, 0), (-1, 0)
 ATTEMPTS = 12

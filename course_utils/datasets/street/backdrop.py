@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from course_utils.datasets.colours import Colour, mixed, scaled
 from course_utils.datasets.noise import ATLAS_SIZE, noise_atlas
-from course_utils.datasets.scene_canvas import UNIT, Camera, Canvas, Integers
-from course_utils.datasets.scene_world import BUILDING, ROAD, SIDEWALK, SKY, VEGETATION, Ground, Scene, Sky, Street
+from course_utils.datasets.street.canvas import UNIT, Camera, Canvas, Integers
+from course_utils.datasets.street.world import BUILDING, ROAD, SIDEWALK, SKY, VEGETATION, Ground, Scene, Sky, Street
 
 FARTHEST, FINEST = 200_000, 30_000
 """Depth that stands for the horizon, and depth up to which the ground's texture can be seen, in millimetres."""

@@ -1,4 +1,4 @@
-"""Backbones: what every network that turns images into maps promises, a small one, and how to test another.
+"""What every backbone promises, one that does not learn, and how to test another.
 
 A backbone is any `nn.Module` with three properties:
 
@@ -11,48 +11,13 @@ A backbone is any `nn.Module` with three properties:
 So a head picks its maps by stride and resizes to the size of another map, and works on every backbone.
 """
 
-import warnings
 from copy import deepcopy
 from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.models.layers import Normalise, basic_block, conv_norm, positive_integers
 from course_utils.ops.checks import whole_number
-
-
-class SmallResNet(nn.Module):
-    """Residual blocks after a stem at half the resolution; see `small_resnet`."""
-
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        self.channels = widths
-        self.strides = tuple(2 ** (level + 1) for level in range(len(widths)))
-        self.normalise = Normalise((0.45, 0.45, 0.45), (0.25, 0.25, 0.25))
-        self.stem = nn.Sequential(conv_norm(3, widths[0], stride=2), nn.ReLU(inplace=True))
-        self.blocks = nn.ModuleList(
-            basic_block(narrow, wide, stride=2) for narrow, wide in zip(widths, widths[1:], strict=False)
-        )
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        maps = [self.stem(self.normalise(images))]  # (B, C_0, H/2, W/2)
-        for block in self.blocks:
-            maps.append(block(maps[-1]))  # (B, C_i, H/2^(i+1), W/2^(i+1))
-        return maps
-
-
-def small_resnet(*, widths: tuple[int, ...] = (24, 40, 64, 96, 128)) -> SmallResNet:
-    """A residual network made to learn much in a minute on two cores: one block a stride, 0.5 million parameters.
-
-    Strides 2, 4, 8, …: one for each width. Full resolution, where a convolution costs most, is left at once.
-
-    Raises: ValueError for widths that are not positive integers.
-    """
-    widths = positive_integers(widths, "widths")
-    if not widths:
-        raise ValueError("widths must name at least one number of channels, but is empty; try (24, 40, 64, 96, 128).")
-    return SmallResNet(widths)
 
 
 class Frozen(nn.Module):
@@ -83,53 +48,6 @@ def last_map_at(strides: tuple[int, ...], stride: int) -> int:
         there = ", ".join(str(value) for value in sorted(set(strides)))
         raise ValueError(f"The backbone has no map at stride {stride}, but at {there}; choose one of these.")
     return len(strides) - 1 - strides[::-1].index(stride)
-
-
-class TimmBackbone(nn.Module):
-    """A network of timm behind the contract; see `timm_backbone`."""
-
-    def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        super().__init__()
-        self.channels = tuple(network.feature_info.channels())
-        self.strides = tuple(network.feature_info.reduction())
-        self.channels_last = getattr(network, "output_fmt", None) == "NHWC"
-        self.normalise = Normalise(mean, std)
-        self.network = network
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        maps = self.network(self.normalise(images))
-        return [map_.movedim(-1, 1) for map_ in maps] if self.channels_last else list(maps)
-
-
-def timm_backbone(name: str, weights: str | None = None) -> TimmBackbone:
-    """A network of the library timm as a backbone, for example "convnext_atto" or "mobilenetv3_small_050".
-
-    `weights` is None for random ones, one of timm's tags ("a1_in1k"), or "default". Where they cannot be fetched, a warning
-    says so, and the weights are random. Some networks take images of one size only: `check_backbone` tells.
-
-    Raises: ValueError for a name or tag that timm does not have, and a network without maps.
-    """
-    import timm
-    from timm.data import resolve_model_data_config
-
-    tagged = name if weights in (None, "default") else f"{name}.{weights}"
-    try:
-        try:
-            network = timm.create_model(tagged, pretrained=weights is not None, features_only=True)
-        except OSError as error:
-            warnings.warn(
-                f"timm could not fetch the pretrained weights of {tagged!r} ({error}). The network has random weights instead, "
-                "and everything to learn.",
-                stacklevel=2,
-            )
-            network = timm.create_model(tagged, pretrained=False, features_only=True)
-    except (RuntimeError, AttributeError) as error:
-        raise ValueError(
-            f"timm cannot make a backbone of {tagged!r} ({error}); `timm.list_models()` lists the names, and "
-            "`timm.list_pretrained()` those with tags of weights."
-        ) from error
-    data = resolve_model_data_config(network)
-    return TimmBackbone(network, data["mean"], data["std"])
 
 
 def require_backbone(backbone: nn.Module) -> None:

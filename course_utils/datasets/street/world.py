@@ -7,7 +7,7 @@ right. Nothing here knows the size of the picture.
 from typing import NamedTuple
 
 from course_utils.datasets.colours import Colour
-from course_utils.datasets.scene_canvas import Camera
+from course_utils.datasets.street.canvas import Camera
 
 CLASSES = ("sky", "building", "road", "sidewalk", "vegetation", "car", "person", "pole")
 SKY, BUILDING, ROAD, SIDEWALK, VEGETATION, CAR, PERSON, POLE = range(8)

@@ -1,8 +1,8 @@
 """Paint a person: a figure of limbs, measured in thousandths of its height."""
 
 from course_utils.datasets.colours import Colour, mixed, scaled
-from course_utils.datasets.scene_canvas import UNIT, Camera, Canvas, Point
-from course_utils.datasets.scene_world import PERSON, Light, Person
+from course_utils.datasets.street.canvas import UNIT, Camera, Canvas, Point
+from course_utils.datasets.street.world import PERSON, Light, Person
 
 LEATHER = (25, 22, 20)
 

@@ -7,12 +7,12 @@ from course_utils.datasets.colours import mixed
 from course_utils.datasets.photographs import soft, with_noise
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import VOID
-from course_utils.datasets.scene_backdrop import paint_far_end, paint_ground, paint_sky, texture
-from course_utils.datasets.scene_canvas import SHADOW, UNIT, Camera, Canvas, Integers, Point
-from course_utils.datasets.scene_cars import draw_car
-from course_utils.datasets.scene_objects import draw_building, draw_hedge, draw_pole, draw_tree
-from course_utils.datasets.scene_persons import draw_person
-from course_utils.datasets.scene_world import THINGS, Building, Car, Hedge, Item, Light, Person, Pole, Scene, Tree
+from course_utils.datasets.street.backdrop import paint_far_end, paint_ground, paint_sky, texture
+from course_utils.datasets.street.canvas import SHADOW, UNIT, Camera, Canvas, Integers, Point
+from course_utils.datasets.street.cars import draw_car
+from course_utils.datasets.street.objects import draw_building, draw_hedge, draw_pole, draw_tree
+from course_utils.datasets.street.persons import draw_person
+from course_utils.datasets.street.world import THINGS, Building, Car, Hedge, Item, Light, Person, Pole, Scene, Tree
 
 WIDEST = 4000
 """No tree, pole, car or person reaches further to a side, in millimetres."""

@@ -1,8 +1,8 @@
 """Paint a car: a box with a cabin on it, seen in perspective, of which only the faces that are turned to us are drawn."""
 
 from course_utils.datasets.colours import Colour, scaled
-from course_utils.datasets.scene_canvas import Camera, Canvas, Point
-from course_utils.datasets.scene_world import CAR, Car, Light
+from course_utils.datasets.street.canvas import Camera, Canvas, Point
+from course_utils.datasets.street.world import CAR, Car, Light
 
 CLEARANCE, WHEEL = 230, 320
 """Height of the sill and radius of a wheel, in millimetres."""

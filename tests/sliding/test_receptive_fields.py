@@ -6,8 +6,8 @@ import torch
 from tolerances import EXACT, OPERATION
 from torch import nn
 
-from course_utils.ops.receptive_fields import ReceptiveField, effective_receptive_field, receptive_field
-from course_utils.ops.sliding import to_dense
+from course_utils.sliding.fields import ReceptiveField, effective_receptive_field, receptive_field
+from course_utils.sliding.windows import to_dense
 
 CONV3 = nn.Conv2d(1, 1, 3)
 POOL = nn.MaxPool2d(2)

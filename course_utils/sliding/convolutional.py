@@ -7,7 +7,7 @@ from typing import NoReturn
 from torch import nn
 
 from course_utils.ops.checks import IntPair, Pair, int_pair
-from course_utils.ops.layer_kinds import DROPOUTS, is_plain_sequential, is_pointwise, own_computation
+from course_utils.sliding.layers import DROPOUTS, is_plain_sequential, is_pointwise, own_computation
 
 BEFORE = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -20,7 +20,7 @@ def convolutionalise(classifier: nn.Sequential, *, map_size: IntPair | None = No
     The first linear layer sees a whole map of h×w and becomes a convolution of h×w; those after it see one vector and become
     1×1. `map_size` is (h, w); it may be left out if a convolution stands before and the map is square. All layers are copies.
 
-    Strides stay, so that the logits of larger images lie as many pixels apart: `ops.sliding.to_dense` gives all of them.
+    Strides stay, so that the logits of larger images lie as many pixels apart: `sliding.windows.to_dense` gives all of them.
     Where convolutions are padded, these logits differ from a window's at its border.
 
     Shapes: where the classifier takes (B, C, H, W) to (B, K), the new network does to (B, K, 1, 1).

@@ -4,8 +4,8 @@ import numpy as np
 
 from course_utils.datasets.colours import mixed, scaled
 from course_utils.datasets.noise import ATLAS_SIZE
-from course_utils.datasets.scene_canvas import UNIT, Camera, Canvas, Integers, Point, Window
-from course_utils.datasets.scene_world import BUILDING, POLE, VEGETATION, Building, Hedge, Light, Pole, Tree
+from course_utils.datasets.street.canvas import UNIT, Camera, Canvas, Integers, Point, Window
+from course_utils.datasets.street.world import BUILDING, POLE, VEGETATION, Building, Hedge, Light, Pole, Tree
 
 GABLE_DEPTH = 9000
 """How far a house reaches back from the street, in millimetres."""

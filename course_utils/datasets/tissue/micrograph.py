@@ -5,7 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.datasets.cell_tissue import (
+from course_utils.datasets.noise import noise_atlas, sampled
+from course_utils.datasets.photographs import soft, with_noise
+from course_utils.datasets.random_draws import Draws
+from course_utils.datasets.tissue.growth import (
     LATTICE,
     SEEDS,
     SMOOTH,
@@ -16,9 +19,6 @@ from course_utils.datasets.cell_tissue import (
     pixel_centres,
     smooth_noise,
 )
-from course_utils.datasets.noise import noise_atlas, sampled
-from course_utils.datasets.photographs import soft, with_noise
-from course_utils.datasets.random_draws import Draws
 
 TUBULE_SQUARE, TUBULE_RADIUS = UNIT // 30, UNIT // 150
 

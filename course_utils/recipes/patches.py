@@ -12,7 +12,7 @@ from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.windows import draw_windows
 from course_utils.metrics.semantic import confusion_matrix, scores
 from course_utils.ops.masks import boundaries
-from course_utils.ops.sliding import to_dense
+from course_utils.sliding.windows import to_dense
 
 MARGIN = 16
 """Pixels at the image's rim that the largest window, of 33 pixels, has no answer for."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d
 
 from course_utils.ops.checks import Pair, int_pair
-from course_utils.ops.layer_kinds import (
+from course_utils.ops.precision import at_least_float32
+from course_utils.sliding.layers import (
     DROPOUTS,
     is_padded,
     is_plain_sequential,
@@ -18,7 +19,6 @@ from course_utils.ops.layer_kinds import (
     map_side,
     own_computation,
 )
-from course_utils.ops.precision import at_least_float32
 
 
 class Patch(NamedTuple):

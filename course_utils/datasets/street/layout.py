@@ -2,20 +2,9 @@
 
 from course_utils.datasets.colours import Colour, mixed, scaled
 from course_utils.datasets.random_draws import Draws
-from course_utils.datasets.scene_canvas import UNIT, Camera
-from course_utils.datasets.scene_traffic import lay_traffic
-from course_utils.datasets.scene_world import (
-    Building,
-    FarEnd,
-    Ground,
-    Hedge,
-    Light,
-    Pole,
-    Scene,
-    Sky,
-    Street,
-    Tree,
-)
+from course_utils.datasets.street.canvas import UNIT, Camera
+from course_utils.datasets.street.traffic import lay_traffic
+from course_utils.datasets.street.world import Building, FarEnd, Ground, Hedge, Light, Pole, Scene, Sky, Street, Tree
 
 LAST_LOT, LAST_TREE, LAST_LAMP = 65_000, 42_000, 28_000
 """Depths up to which there are lots, trees on the walk and lamps, in millimetres."""

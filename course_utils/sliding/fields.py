@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.ops.checks import IntPair, int_pair, whole_number, whole_numbers
-from course_utils.ops.layer_kinds import (
+from course_utils.sliding.layers import (
     BATCH_NORMS,
     DROPOUTS,
     is_pointwise,

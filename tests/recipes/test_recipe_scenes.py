@@ -6,16 +6,17 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from course_utils.datasets import procedural
-from course_utils.models.backbones import Frozen, small_resnet
-from course_utils.training import recipes
+from course_utils.models.backbones.contract import Frozen
+from course_utils.models.backbones.small import small_resnet
+from course_utils.recipes import scenes
+from course_utils.recipes.scenes import scenes_in_memory, train_on_scenes
 from course_utils.training.history import History
-from course_utils.training.recipes import scenes_in_memory, train_on_scenes
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three images to evaluate on."""
-    monkeypatch.setattr(recipes, "VALIDATION", 3)
+    monkeypatch.setattr(scenes, "VALIDATION", 3)
     assert procedural.LENGTHS["val"] >= 120
 
 
@@ -54,9 +55,9 @@ def test_the_encoder_of_a_study(monkeypatch: pytest.MonkeyPatch, pretrained: boo
         trained.append(model)
         return History(evaluations=[{"step": 1, "mean_iou": 0.5}])
 
-    monkeypatch.setattr(recipes, "pretrained_backbone", lambda _seed: before)
-    monkeypatch.setattr(recipes, "train_on_scenes", train)
-    found = recipes.fcn_on_scenes(3, stride=16, pretrained=pretrained, frozen=frozen)
+    monkeypatch.setattr(scenes, "pretrained_backbone", lambda _seed: before)
+    monkeypatch.setattr(scenes, "train_on_scenes", train)
+    found = scenes.fcn_on_scenes(3, stride=16, pretrained=pretrained, frozen=frozen)
     assert found["mean_iou"] == 0.5
     (model,) = trained
     encoder = model.backbone.backbone if frozen else model.backbone
@@ -70,29 +71,29 @@ def test_a_grid_gives_what_it_can() -> None:
     labels = torch.full((1, 16, 24), 2)
     labels[:, :, 12:] = 5  # in the middle between two places of stride 8
     labels[:, 3, 4] = 255
-    right = (recipes.fit_grid(labels, stride=8) == labels) | (labels == 255)
+    right = (scenes.fit_grid(labels, stride=8) == labels) | (labels == 255)
     assert right.all()
     labels[:, 6, 20] = 7
-    assert ((recipes.fit_grid(labels, stride=8) == 7) != (labels == 7)).any()
-    assert ((recipes.fit_grid(labels, stride=1) == labels) | (labels == 255)).all()
+    assert ((scenes.fit_grid(labels, stride=8) == 7) != (labels == 7)).any()
+    assert ((scenes.fit_grid(labels, stride=1) == labels) | (labels == 255)).all()
     with pytest.raises(ValueError, match="7 does not divide"):
-        recipes.fit_grid(labels, stride=7)
+        scenes.fit_grid(labels, stride=7)
 
 
 def test_a_fitted_grid_is_better_than_averages_of_the_truth() -> None:
-    scenes = recipes.Scenes("val", length=4)
-    labels = torch.stack([scene.labels for scene in scenes])
+    streets = scenes.Scenes("val", length=4)
+    labels = torch.stack([scene.labels for scene in streets])
     one_hot = nn.functional.one_hot(labels.where(labels != 255, 8), 9)[..., :8].movedim(-1, 1).float()
     scored = []
     for stride in (32, 8):
-        averages = recipes.resize(nn.functional.avg_pool2d(one_hot, stride), labels.shape[1:]).argmax(1)
-        fitted = recipes.fit_grid(labels, stride=stride)
-        scored += [recipes.scores(recipes.confusion_matrix(maps, labels, 8)).mean_iou for maps in (averages, fitted)]
+        averages = scenes.resize(nn.functional.avg_pool2d(one_hot, stride), labels.shape[1:]).argmax(1)
+        fitted = scenes.fit_grid(labels, stride=stride)
+        scored += [scenes.scores(scenes.confusion_matrix(maps, labels, 8)).mean_iou for maps in (averages, fitted)]
     assert scored == sorted(scored) and scored[1] > scored[0] + 0.05 and scored[3] > scored[2] + 0.05
 
 
 def test_what_a_stride_allows() -> None:
-    coarse, fine = (recipes.bound_on_scenes(0, stride=stride, steps=20) for stride in (32, 4))
+    coarse, fine = (scenes.bound_on_scenes(0, stride=stride, steps=20) for stride in (32, 4))
     assert all(coarse[name] < fine[name] for name in ("mean_iou", "pixel_accuracy", "boundary_iou"))
     assert list(fine) == ["mean_iou", "pixel_accuracy", "boundary_iou", "steps", "training_cpu_seconds"]
 

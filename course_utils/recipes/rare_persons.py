@@ -5,21 +5,21 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor, nn
 
-from course_utils import device
+from course_utils.datasets.memory import InMemory
 from course_utils.datasets.one_class import OneClass
 from course_utils.datasets.samples import VOID
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, compose, flip
+from course_utils.devices import device
 from course_utils.losses.boundary import boundary_loss
 from course_utils.losses.combination import weighted_sum
 from course_utils.losses.distribution import cross_entropy_loss, focal_loss
 from course_utils.losses.region import dice_loss, generalised_dice_loss, tversky_loss
 from course_utils.metrics.calibration import reliability
-from course_utils.models.backbones import small_resnet
+from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
 from course_utils.training.history import History
 from course_utils.training.loop import fit
-from course_utils.training.memory import InMemory
 from course_utils.training.objectives import Loss, label_loss, weights_of_classes
 
 

@@ -6,8 +6,8 @@ from tolerances import EXACT, OPERATION
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.ops.receptive_fields import receptive_field
-from course_utils.ops.sliding import shift_and_stitch, sliding_window_logits, to_dense
+from course_utils.sliding.fields import receptive_field
+from course_utils.sliding.windows import shift_and_stitch, sliding_window_logits, to_dense
 
 
 def window_by_window(classifier, image, window, stride=1):

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.datasets.samples import Sample
+from course_utils.datasets.samples import Sample, require_data_set, require_sample
 from course_utils.ops.checks import whole_number
-from course_utils.training.batches import require_data_set, require_sample
 
 DESCRIPTION = ("classes", "num_classes", "things", "colours", "names")
 

@@ -12,8 +12,8 @@ from course_utils import seed
 from course_utils.datasets.samples import VOID
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.windows import draw_windows
-from course_utils.ops.sliding import sliding_window_logits
-from course_utils.training import windows
+from course_utils.recipes import patches
+from course_utils.sliding.windows import sliding_window_logits
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "02_sliding_window.ipynb"
 
@@ -23,7 +23,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor]:
     """Two scenes, in the place of all that are trained on and scored."""
     scenes = Scenes("train", length=2)
     images, labels = (torch.stack([scene[layer] for scene in scenes]) for layer in (0, 1))
-    monkeypatch.setattr(windows, "scenes_of_windows", lambda _split: (images, labels))
+    monkeypatch.setattr(patches, "scenes_of_windows", lambda _split: (images, labels))
     return images, labels
 
 
@@ -46,7 +46,7 @@ def test_the_loop_of_the_lesson_is_that_of_the_study(
 ) -> None:
     monkeypatch.setenv("COURSE_SEED", moved)
     lesson = written_out(*few)["train"](window, steps=3)
-    study = windows.train_on_windows(*few, window=window, seed=1000 * int(moved), steps=3)
+    study = patches.train_on_windows(*few, window=window, seed=1000 * int(moved), steps=3)
     assert not lesson.training and not study.training
     expected, found = lesson.state_dict(), study.state_dict()
     assert expected.keys() == found.keys()
@@ -55,24 +55,24 @@ def test_the_loop_of_the_lesson_is_that_of_the_study(
 
 def test_classifiers_are_alike_in_size_and_others_are_refused() -> None:
     for window in (1, 9, 33):
-        classifier = windows.window_classifier(window)
+        classifier = patches.window_classifier(window)
         assert 24_000 < sum(parameter.numel() for parameter in classifier.parameters()) < 30_000
         assert classifier(torch.rand(2, 3, window, window)).shape == (2, 8)
     with pytest.raises(ValueError, match="1, 9 or 33 pixels, but window is 5"):
-        windows.window_classifier(5)
+        patches.window_classifier(5)
 
 
 @pytest.mark.parametrize("window", [1, 9])
 def test_scores_are_of_the_pixels_that_the_largest_window_answers_for(few: tuple[Tensor, Tensor], window: int) -> None:
-    found = windows.windows_on_scenes(4, window=window, steps=30)
+    found = patches.windows_on_scenes(4, window=window, steps=30)
     images, labels = few
-    classifier = windows.train_on_windows(images, labels, window=window, seed=4, steps=30)
+    classifier = patches.train_on_windows(images, labels, window=window, seed=4, steps=30)
     with torch.no_grad():
         by_windows = sliding_window_logits(classifier, images, window=window).argmax(1)
     rest = (by_windows.shape[1] - (96 - 32)) // 2
     maps = by_windows[:, rest : by_windows.shape[1] - rest, rest : by_windows.shape[2] - rest]
     truth = labels[:, 16:-16, 16:-16]
-    border = windows.boundaries(labels, 3)[:, 16:-16, 16:-16]
+    border = patches.boundaries(labels, 3)[:, 16:-16, 16:-16]
     assert maps.shape == truth.shape == (2, 64, 96)
     for name, zone in (("inside", ~border), ("near", border)):
         of_zone = zone & (truth != VOID)

@@ -1,0 +1,1 @@
+"""How a street scene is painted: layout, things, light and noise. The frozen world of `datasets.scenes`."""
