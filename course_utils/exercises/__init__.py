@@ -8,6 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from course_utils.exercises import gradients, judging
 from course_utils.exercises.neutral import neutral_state
 from course_utils.exercises.outcomes import Outcome, differ
 from course_utils.exercises.record import read_progress
+from course_utils.exercises.slips import Slip, pairs, wrong_version
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
 from course_utils.exercises.versions import Versions
@@ -40,8 +42,9 @@ class Exercise(Task):
 
     - `solution`: the readable form that a student is shown, named like the exercise; its docstring is the question.
     - `probes`: tuples of arguments, literal and asymmetric; `draw(generator)` adds three more from a `torch.Generator`.
-    - `misconceptions`: wrong versions, each with the sentence for the student as its docstring. One that raises, or whose
-      parameters are others, is recognised by what its exception says; see also `task.with_variants`.
+    - `misconceptions`: slips, which say what they change in the solution (`slips.Slip`), and, where a mistake is another
+      program, wrong versions with the sentence for the student as their docstring. One that raises, or whose parameters are
+      others, is recognised by what its exception says; see also `task.with_variants`. Two slips at once get both sentences.
     - `reference`: the fast form in the package, tested equal to the solution.
     - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
     - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
@@ -54,7 +57,7 @@ class Exercise(Task):
         name: str,
         solution: Callable[..., Any],
         probes: Sequence[tuple[Any, ...]],
-        misconceptions: Sequence[Callable[..., Any]],
+        misconceptions: Sequence[Callable[..., Any] | Slip],
         hints: Sequence[str],
         *,
         reference: Callable[..., Any] | None = None,
@@ -72,7 +75,8 @@ class Exercise(Task):
         self.common_errors = dict(common_errors or {}) | judging.COMMON_ERRORS
         self.differentiable = differentiable or self.kind == "module"
         known = ([given] if given else []) + list(misconceptions)
-        self.misconceptions = [Misconception(_name(wrong), _sentence(wrong), wrong) for wrong in known]
+        self.misconceptions = [_misconception(solution, wrong) for wrong in known]
+        self._slips = [wrong for wrong in known if isinstance(wrong, Slip)]
         with neutral_state():
             drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
             self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
@@ -124,7 +128,20 @@ class Exercise(Task):
         """The misconception that gives the same on all probes, where that is not what is wanted."""
         if not any(differ(want, have) for want, have in zip(wanted, given, strict=True)):
             return None
-        return next((known for known in self.misconceptions if self._matches(given, known.wrong)), None)
+        known = (known for known in self.misconceptions if self._matches(given, known.wrong))
+        return next(known, None) or next((both for both in self._pairs if self._matches(given, both.wrong)), None)
+
+    @cached_property
+    def _pairs(self) -> list[Misconception]:
+        """Two slips at once, wherever they can be made together; needed only where no single one is recognised."""
+        return [
+            Misconception(
+                f"{one.name}+{other.name}",
+                f"{one.sentence}\nAnd: {other.sentence}",
+                wrong_version(self._solution, one, other),
+            )
+            for one, other in pairs(self._solution, self._slips)
+        ]
 
     def _matches(self, given: list[Outcome], wrong: Callable[..., Any]) -> bool:
         """Whether a candidate's outcomes are those of a known wrong version, or of a variant of it, on all probes."""
@@ -215,6 +232,12 @@ class Exercise(Task):
 
     def solved_cell(self, source: str) -> str:
         return replace_definition(source, self.name, self.solution_source())
+
+
+def _misconception(solution: Callable[..., Any], wrong: Callable[..., Any] | Slip) -> Misconception:
+    if isinstance(wrong, Slip):
+        return Misconception(wrong.name, wrong.sentence, wrong_version(solution, wrong))
+    return Misconception(_name(wrong), _sentence(wrong), wrong)
 
 
 def _name(wrong: Callable[..., Any]) -> str:

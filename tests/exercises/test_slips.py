@@ -1,9 +1,13 @@
 """Slips: edits found by tokens, once each; the wrong versions made of them, alone and two at once."""
 
 import traceback
+from collections.abc import Callable
 
 import pytest
+import torch
+from torch import Tensor
 
+from course_utils.exercises import Exercise
 from course_utils.exercises.slips import Slip, edited, pairs, source_of, spans, tokens, wrong_version
 
 
@@ -107,3 +111,45 @@ def test_tokens_know_their_places() -> None:
         "]",
     ]
     assert edited("a = 1\n", []) == "a = 1\n"
+
+
+# --- In an exercise
+
+
+def scaled_mean(x: Tensor, weight: float) -> Tensor:
+    """The mean of x along its last axis, times the weight, with nothing below zero: (B, N) to (B,)."""
+    mean = x.mean(dim=1)
+    scaled = weight * mean
+    return scaled.clamp(min=0)
+
+
+SLIPS = (
+    Slip("wrong_axis", (("dim=1", "dim=0"),), "The mean is taken along the last axis, not over the batch."),
+    Slip("no_weight", (("weight * mean", "mean"),), "The weight is missing: each mean is to be multiplied by it."),
+    Slip("no_clamp", (("scaled.clamp(min=0)", "scaled"),), "Values below zero are to become zero."),
+)
+
+
+def exercise(*more: Callable[..., Tensor]) -> Exercise:
+    probes = [(torch.tensor([[1.0, -2.5, 3.0], [-4.0, 0.5, -6.0]]), 0.5), (torch.tensor([[2.0], [-7.0]]), 3.0)]
+    return Exercise("scaled_mean", scaled_mean, probes, [*SLIPS, *more], ["Take the mean first."])
+
+
+def test_a_slip_gets_its_sentence_and_two_at_once_get_both() -> None:
+    task = exercise()
+    assert task.judge(lambda x, weight: (weight * x.mean(1)).clamp(min=0)).status == "right"
+    one = task.judge(lambda x, weight: x.mean(1).clamp(min=0))
+    assert (one.misconception, one.status) == ("no_weight", "wrong") and SLIPS[1].sentence in one.text
+    both = task.judge(lambda x, weight: x.mean(1))
+    assert both.misconception == "no_weight+no_clamp"
+    assert SLIPS[1].sentence in both.text and SLIPS[2].sentence in both.text
+    neither = task.judge(lambda x, weight: x.amax(1))
+    assert neither.misconception == "" and neither.status == "wrong"
+
+
+def test_a_pair_that_is_like_a_single_mistake_gets_the_sentence_of_that() -> None:
+    def mean_alone(x: Tensor, weight: float) -> Tensor:
+        """This is the mean and nothing else: weigh it, and cut off what is below zero."""
+        return x.mean(1)
+
+    assert exercise(mean_alone).judge(lambda x, weight: x.mean(1)).misconception == "mean_alone"
