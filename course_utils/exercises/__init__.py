@@ -263,7 +263,7 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def tasks(lesson: int) -> list[Task]:
-    """The exercises of a lesson, in the order in which its module defines them.
+    """The exercises of a lesson, in the lesson's order.
 
     Raises: ValueError where there is no such lesson.
     """
@@ -275,7 +275,8 @@ def tasks(lesson: int) -> list[Task]:
         if error.name != name:
             raise
         raise ValueError(f"There is no lesson {lesson} with exercises.") from error
-    return [value for value in vars(module).values() if isinstance(value, Task)]
+    # A lesson in a folder of its own says its order; the module of another has it.
+    return list(getattr(module, "TASKS", ())) or [value for value in vars(module).values() if isinstance(value, Task)]
 
 
 def progress() -> None:

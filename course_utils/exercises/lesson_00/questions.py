@@ -1,9 +1,5 @@
-"""The exercises of lesson 00: tasks and data."""
+"""What is presumed, which task an application needs, how many classes a benchmark scores; and a guess about boxes."""
 
-import torch
-from torch import Tensor
-
-from course_utils.exercises import Exercise, mistakes_00 as mistakes
 from course_utils.exercises.kinds import Answer, Prediction
 
 warm_up = Answer(
@@ -60,50 +56,6 @@ person_in_box = Prediction(
         "What is left is road, wall, sky or somebody else: a planner that keeps clear of whole boxes gives up all the "
         "road in there for nothing."
     ),
-)
-
-
-def encode_panoptic(labels: Tensor, instances: Tensor) -> Tensor:
-    """Pack class and instance into one map of ids, 1000 · class + instance, with 255000 on void: (H, W) int64."""
-    ids = labels * 1000 + instances
-    ids[labels == 255] = 255_000
-    return ids
-
-
-def _draw_maps(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    labels = torch.randint(0, 8, (5, 7), generator=generator)
-    instances = torch.where(labels > 4, torch.randint(1, 300, (5, 7), generator=generator), 0)
-    labels[torch.rand(5, 7, generator=generator) < 0.2] = 255
-    labels[0, 0], instances[0, 0] = 255, 2
-    return labels, instances
-
-
-encode_panoptic = Exercise(
-    "encode_panoptic",
-    encode_panoptic,
-    [
-        (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
-        (torch.tensor([[6], [255], [0]]), torch.tensor([[3], [1], [0]])),
-    ],
-    [
-        mistakes.instance_times_thousand,
-        mistakes.class_plus_instance,
-        mistakes.hundred,
-        mistakes.bare_stuff,
-        mistakes.void_keeps_instance,
-        mistakes.void_as_zero,
-        mistakes.void_as_label,
-        mistakes.minus_one_on_void,
-        mistakes.objects_are_void,
-    ],
-    [
-        "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
-        "`labels * 1000 + instances` makes a new tensor, which you may then change in place.",
-        "`ids[labels == 255] = ...` sets all void pixels at once.",
-    ],
-    draw=_draw_maps,
-    difficulty=2,
-    minutes=10,
 )
 
 name_the_task = Answer(
@@ -217,51 +169,4 @@ class_counts = Answer(
     ["The table has two columns of class counts: which of them is about the score?", "Is background scored? Is void?"],
     explanation="Annotated, evaluated, with or without background: three numbers for one data set.",
     minutes=5,
-)
-
-
-def decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
-    """Turn a truth painted in colours, (H, W, 3), into labels (H, W): the row of the palette (K, 3), or 255 for void."""
-    labels = torch.full(picture.shape[:2], 255)
-    for label, colour in enumerate(palette):
-        labels[(picture == colour).all(dim=-1)] = label
-    return labels
-
-
-def _draw_painted(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    palette = torch.tensor([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]])
-    painted = torch.cat([palette, torch.tensor([[224, 224, 192], [128, 64, 0]])])
-    return painted[torch.randint(0, 6, (4, 5), generator=generator)], palette
-
-
-decode_colours = Exercise(
-    "decode_colours",
-    decode_colours,
-    [
-        (
-            torch.tensor([[[0, 0, 0], [224, 224, 192], [128, 0, 0]], [[128, 0, 0], [0, 0, 0], [224, 224, 192]]]),
-            torch.tensor([[0, 0, 0], [128, 0, 0]]),
-        ),
-        (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
-    ],
-    [
-        mistakes.only_the_void_colour_known,
-        mistakes.erased_by_the_next_class,
-        mistakes.labels_from_one,
-        mistakes.minus_one,
-        mistakes.void_is_the_next_class,
-        mistakes.starts_with_ones,
-        mistakes.any_channel,
-        mistakes.nearest_colour,
-        mistakes.zero_means_void,
-    ],
-    [
-        "Which label does a pixel get whose colour is not in the palette at all?",
-        "Look at the line that makes `labels`: what is in it before the loop begins?",
-    ],
-    draw=_draw_painted,
-    common_errors={"mask": "Compare along the last axis of the picture, the colour channels: `.all(dim=-1)`."},
-    given=mistakes.given_decode_colours,
-    difficulty=2,
-    minutes=8,
 )
