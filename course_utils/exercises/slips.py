@@ -8,11 +8,12 @@ import difflib
 import inspect
 import io
 import linecache
+import re
 import sys
 import textwrap
 import tokenize
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any, NamedTuple
 
 Version = Callable[..., Any]
@@ -42,6 +43,45 @@ class Span(NamedTuple):
     start: int
     end: int
     new: str
+
+
+def read_slips(text: str) -> tuple[Slip, ...]:
+    """Slips as they are written down: a name, and indented under it the sentence, and each edit as in a comparison of files.
+
+        no_weight
+            The second has a weight, too.
+            - (1 - weight) * b
+            + b
+
+    Lines that begin with - are the old text, those with + after them the new one; a + alone takes the old text away.
+
+    Raises: ValueError that names the slip, for one without a sentence or an edit, and for a name that is there twice.
+    """
+    slips: list[Slip] = []
+    for block in re.split(r"\n(?=\S)", textwrap.dedent(text).strip()):
+        name, *lines = block.splitlines()
+        lines = textwrap.dedent("\n".join(lines)).splitlines()
+        sentence = " ".join(line.strip() for line in lines if not _is_edit(line) and line.strip())
+        edits = _edits([line for line in lines if _is_edit(line)])
+        if not sentence or not edits or not all(old for old, _ in edits):
+            raise ValueError(f"The slip {name} needs a sentence, and an edit of lines with - and +; it has {lines}.")
+        if name in {slip.name for slip in slips}:
+            raise ValueError(f"There are two slips called {name}; give one another name.")
+        slips.append(Slip(name, edits, sentence))
+    return tuple(slips)
+
+
+def _is_edit(line: str) -> bool:
+    return line[:2].strip() in ("-", "+")
+
+
+def _edits(lines: list[str]) -> tuple[tuple[str, str], ...]:
+    """Each run of - lines with the run of + lines after it."""
+    runs = [(sign, "\n".join(line[2:] for line in run)) for sign, run in groupby(lines, key=lambda line: line[0])]
+    signs = [sign for sign, _ in runs]
+    if signs != ["-", "+"] * (len(runs) // 2):
+        return ()
+    return tuple((old, new) for (_, old), (_, new) in zip(runs[::2], runs[1::2], strict=True))
 
 
 def source_of(solution: Version) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.slips import Slip, edited, pairs, source_of, spans, tokens, wrong_version
+from course_utils.exercises.slips import Slip, edited, pairs, read_slips, source_of, spans, tokens, wrong_version
 
 
 # fmt: off
@@ -111,6 +111,60 @@ def test_tokens_know_their_places() -> None:
         "]",
     ]
     assert edited("a = 1\n", []) == "a = 1\n"
+
+
+# --- As they are written down
+
+WRITTEN = """
+    no_weight
+        The second has a weight, too:
+        it is what is left of 1.
+        - (1 - weight) * b
+        + b
+
+    negative
+        Nothing below 0.
+        - if mixed < 0:
+        -     mixed = 0.0
+        + pass
+        - weight * a
+        + a
+
+    nothing_of_a
+        The first is left out.
+        - weight * a +
+        +
+"""
+
+
+def test_slips_are_read() -> None:
+    slips = read_slips(WRITTEN)
+    assert slips[0] == Slip(
+        "no_weight", (("(1 - weight) * b", "b"),), "The second has a weight, too: it is what is left of 1."
+    )
+    assert slips[1].edits == (("if mixed < 0:\n    mixed = 0.0", "pass"), ("weight * a", "a"))
+    assert slips[2].edits == (("weight * a +", ""),)
+    assert wrong_version(blend, slips[1])(-2, -4)["mean"] == -4
+    assert wrong_version(blend, slips[2])(2, 4)["mean"] == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lonely\n    - a\n    + b",
+        "lonely\n    Words.",
+        "lonely\n    Words.\n    + b\n    - a",
+        "lonely\n    Words.\n    - a",
+    ],
+)
+def test_a_slip_without_a_sentence_or_an_edit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="The slip lonely needs a sentence, and an edit"):
+        read_slips(text)
+
+
+def test_a_name_stands_for_one_slip() -> None:
+    with pytest.raises(ValueError, match="two slips called one"):
+        read_slips("one\n    Words.\n    - a\n    + b\none\n    Words.\n    - a\n    + c")
 
 
 # --- In an exercise

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.slips import Slip
+from course_utils.exercises.slips import read_slips
 
 
 def decode_colours(picture: Tensor, palette: Tensor) -> Tensor:
@@ -35,6 +35,50 @@ def nearest_colour(picture: Tensor, palette: Tensor) -> Tensor:
     return distance.argmin(-1)
 
 
+SLIPS = read_slips("""
+only_the_void_colour_known
+    You turn one colour into void, the one that you saw here. Any colour that is not in the palette is void: other
+    files have others.
+    - torch.full(picture.shape[:2], 255)
+    + torch.where((picture == torch.tensor([224, 224, 192])).all(dim=-1), 255, 0)
+
+erased_by_the_next_class
+    Each round of your loop sets all other pixels to 255 again, so that only the last class is left.
+    - labels[(picture == colour).all(dim=-1)] = label
+    + labels = torch.where((picture == colour).all(dim=-1), label, 255)
+
+labels_from_one
+    Your labels begin at 1; the first row of the palette is class 0.
+    - = label
+    + = label + 1
+
+minus_one
+    Void is 255 in this course, as in the files of most data sets; you made it -1.
+    - 255
+    + -1
+
+void_is_the_next_class
+    You gave void a number of its own, K. Here it is 255, which loss and scores skip.
+    - 255
+    + len(palette)
+
+starts_with_ones
+    Unknown colours now become class 1 instead of class 0: the same bug. Which label means that nothing is known?
+    - 255
+    + 1
+
+any_channel
+    You accept a pixel that has one of the three channels right; all three must agree.
+    - .all(dim=-1)
+    + .any(dim=-1)
+
+zero_means_void
+    You turned all of class 0 into void as well: begin with 255 everywhere, so that 0 is only where its colour is.
+    - return labels
+    + return torch.where(labels == 0, 255, labels)
+""")
+
+
 decode_colours = Exercise(
     "decode_colours",
     decode_colours,
@@ -45,68 +89,7 @@ decode_colours = Exercise(
         ),
         (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
     ],
-    [
-        Slip(
-            "only_the_void_colour_known",
-            (
-                (
-                    "torch.full(picture.shape[:2], 255)",
-                    "torch.where((picture == torch.tensor([224, 224, 192])).all(dim=-1), 255, 0)",
-                ),
-            ),
-            (
-                "You turn one colour into void, the one that you saw here. Any colour that is not in the palette is "
-                "void: other files have others."
-            ),
-        ),
-        Slip(
-            "erased_by_the_next_class",
-            (
-                (
-                    "labels[(picture == colour).all(dim=-1)] = label",
-                    "labels = torch.where((picture == colour).all(dim=-1), label, 255)",
-                ),
-            ),
-            "Each round of your loop sets all other pixels to 255 again, so that only the last class is left.",
-        ),
-        Slip(
-            "labels_from_one",
-            (("= label", "= label + 1"),),
-            "Your labels begin at 1; the first row of the palette is class 0.",
-        ),
-        Slip(
-            "minus_one",
-            (("255", "-1"),),
-            "Void is 255 in this course, as in the files of most data sets; you made it -1.",
-        ),
-        Slip(
-            "void_is_the_next_class",
-            (("255", "len(palette)"),),
-            "You gave void a number of its own, K. Here it is 255, which loss and scores skip.",
-        ),
-        Slip(
-            "starts_with_ones",
-            (("255", "1"),),
-            (
-                "Unknown colours now become class 1 instead of class 0: the same bug. Which label means that nothing "
-                "is known?"
-            ),
-        ),
-        Slip(
-            "any_channel",
-            ((".all(dim=-1)", ".any(dim=-1)"),),
-            "You accept a pixel that has one of the three channels right; all three must agree.",
-        ),
-        nearest_colour,
-        Slip(
-            "zero_means_void",
-            (("return labels", "return torch.where(labels == 0, 255, labels)"),),
-            (
-                "You turned all of class 0 into void as well: begin with 255 everywhere, so that 0 is only where its "
-                "colour is."
-            ),
-        ),
-    ],
+    [*SLIPS, nearest_colour],
     [
         "Which label does a pixel get whose colour is not in the palette at all?",
         "Look at the line that makes `labels`: what is in it before the loop begins?",

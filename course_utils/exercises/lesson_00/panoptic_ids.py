@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.slips import Slip
+from course_utils.exercises.slips import read_slips
 
 
 def encode_panoptic(labels: Tensor, instances: Tensor) -> Tensor:
@@ -22,6 +22,57 @@ def _draw_maps(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return labels, instances
 
 
+SLIPS = read_slips("""
+instance_times_thousand
+    You swapped the two: the class is multiplied by 1000, the instance is added.
+    - labels * 1000 + instances
+    + labels + 1000 * instances
+
+class_plus_instance
+    You add class and instance, and the sum does not tell them apart: class 5 with instance 2 and class 6 with
+    instance 1 are both 7.
+    - labels * 1000
+    + labels
+
+hundred
+    With a factor of 100 the hundredth instance of a class runs into the next class; the convention is 1000.
+    - 1000
+    + 100
+
+bare_stuff
+    You multiply by 1000 only where there is an instance: stuff needs 1000 · class too, so that `ids // 1000` is the
+    class everywhere. (Cityscapes' own files do leave stuff bare.)
+    - labels * 1000 + instances
+    + torch.where(instances > 0, labels * 1000 + instances, labels)
+
+void_keeps_instance
+    Void pixels kept an instance: the border of an object is labelled void here, but still carries its id. Set all
+    void pixels to 255000.
+    - ids[labels == 255] = 255_000
+    + pass
+
+void_as_zero
+    You set void to 0, which is also the id of class 0 without an instance: nobody can tell the two apart later.
+    - 255_000
+    + 0
+
+void_as_label
+    You left void at 255, which is the id of class 0, instance 255; void becomes 255000, as the formula has it.
+    - 255_000
+    + 255
+
+minus_one_on_void
+    Void is to be 255000, as the formula gives it for class 255; you made it -1.
+    - 255_000
+    + -1
+
+objects_are_void
+    You made whole objects void. Void pixels are those whose *label* is 255.
+    - labels == 255
+    + (labels == 255) | (instances > 0)
+""")
+
+
 encode_panoptic = Exercise(
     "encode_panoptic",
     encode_panoptic,
@@ -29,68 +80,7 @@ encode_panoptic = Exercise(
         (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
         (torch.tensor([[6], [255], [0]]), torch.tensor([[3], [1], [0]])),
     ],
-    [
-        Slip(
-            "instance_times_thousand",
-            (("labels * 1000 + instances", "labels + 1000 * instances"),),
-            "You swapped the two: the class is multiplied by 1000, the instance is added.",
-        ),
-        Slip(
-            "class_plus_instance",
-            (("labels * 1000", "labels"),),
-            (
-                "You add class and instance, and the sum does not tell them apart: class 5 with instance 2 and class "
-                "6 with instance 1 are both 7."
-            ),
-        ),
-        Slip(
-            "hundred",
-            (("1000", "100"),),
-            "With a factor of 100 the hundredth instance of a class runs into the next class; the convention is 1000.",
-        ),
-        Slip(
-            "bare_stuff",
-            (("labels * 1000 + instances", "torch.where(instances > 0, labels * 1000 + instances, labels)"),),
-            (
-                "You multiply by 1000 only where there is an instance: stuff needs 1000 · class too, so that `ids // "
-                "1000` is the class everywhere. (Cityscapes' own files do leave stuff bare.)"
-            ),
-        ),
-        Slip(
-            "void_keeps_instance",
-            (("ids[labels == 255] = 255_000", "pass"),),
-            (
-                "Void pixels kept an instance: the border of an object is labelled void here, but still carries its "
-                "id. Set all void pixels to 255000."
-            ),
-        ),
-        Slip(
-            "void_as_zero",
-            (("255_000", "0"),),
-            (
-                "You set void to 0, which is also the id of class 0 without an instance: nobody can tell the two "
-                "apart later."
-            ),
-        ),
-        Slip(
-            "void_as_label",
-            (("255_000", "255"),),
-            (
-                "You left void at 255, which is the id of class 0, instance 255; void becomes 255000, as the formula "
-                "has it."
-            ),
-        ),
-        Slip(
-            "minus_one_on_void",
-            (("255_000", "-1"),),
-            "Void is to be 255000, as the formula gives it for class 255; you made it -1.",
-        ),
-        Slip(
-            "objects_are_void",
-            (("labels == 255", "(labels == 255) | (instances > 0)"),),
-            "You made whole objects void. Void pixels are those whose *label* is 255.",
-        ),
-    ],
+    SLIPS,
     [
         "One line gives the ids of all pixels that are not void; a second one sets the void pixels.",
         "`labels * 1000 + instances` makes a new tensor, which you may then change in place.",
