@@ -1,6 +1,8 @@
-"""Wrong answers to the questions of lesson 07, each with its name, what was answered, and the sentence for the student."""
+"""Where a value lands, what indices cost, which upsampling to take; and a guess about zeros."""
 
 from typing import Any
+
+from course_utils.exercises.kinds import Answer, Prediction
 
 LANDS_AT: list[tuple[str, Any, str]] = [
     ("row_kept", ("row", 3), "the index is one number, 26. In a map that is 6 wide, row 3 ends with 23."),
@@ -150,3 +152,69 @@ WHICH_UPSAMPLING: list[tuple[str, Any, str]] = [
         "an interpolation treats all channels alike, and each value goes to the same place, whatever the encoder saw.",
     ),
 ]
+
+
+lands_at = Answer(
+    "lands_at",
+    "A map of 7 x 7 is pooled by 2 x 2 to 3 x 3; one maximum was at row 3, column 5 (counted from 0). Its index is 3 · 7 + 5. "
+    "The map is unpooled without `output_size`, to 6 x 6. Where does the value land?",
+    {"row": 4, "column": 2},
+    LANDS_AT,
+    ["The index is 26. Which row is it in if every row has 6 values?", "26 // 6 and 26 % 6."],
+    explanation="Every row is one place further off: an edge becomes a slanted one. The decoder must be told the size.",
+    difficulty=1,
+    minutes=3,
+)
+
+
+nonzero_share = Prediction(
+    "nonzero_share",
+    "The trained SegNet looks at a street. How many per cent of the values are not zero in the maps of the finest stage right "
+    "after unpooling?",
+    [
+        "A window of 2 x 2 has four places: how many of them get a value? And which layer came just before the unpooling?"
+    ],
+    explanation=(
+        "One place in four gets a value, so that it cannot be more than 25; and what is put there has been through a ReLU, which "
+        "made a good part of it zero. The convolutions that follow fill the gaps: behind their ReLU, which makes zeros as "
+        "well, about half is not zero."
+    ),
+    limits=(0, 100),
+    digits=0,
+    minutes=2,
+)
+
+
+index_memory = Answer(
+    "index_memory",
+    "Float32 maps (4 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the indices of the "
+    "maxima. How many times less memory do the indices take, if each is stored in 2 bits, and if each is an int64 (8 bytes)?",
+    {"2 bits": 64, "int64": 2},
+    INDEX_MEMORY,
+    [
+        "Take one window of 2 x 2: how many bytes are its four values, and how many its one index?",
+        "Four values: 16 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
+    ],
+    tolerance=0.01,
+    explanation="Sixteen bytes to a quarter of one, or to eight: SegNet's saving is real, but PyTorch's indices do not have it.",
+    difficulty=1,
+    minutes=4,
+)
+
+
+which_upsampling = Answer(
+    "which_upsampling",
+    "A decoder doubles its maps by unpooling with 'indices', by 'bilinear' interpolation or by a 'transposed' convolution that "
+    "is learned. Which one do you take, or which one is it?",
+    RIGHT_UPSAMPLING,
+    WHICH_UPSAMPLING,
+    [
+        "Ask of each item: what is handed over by the encoder, and what is learned?",
+        "Unpooling needs a max pooling, its indices, and maps whose channels match the pooled ones. Interpolation needs "
+        "nothing; a transposed convolution needs weights.",
+    ],
+    options=("indices", "bilinear", "transposed"),
+    explanation="Indices carry places, weights carry patterns, interpolation carries neither and costs nothing.",
+    difficulty=2,
+    minutes=5,
+)
