@@ -1,8 +1,8 @@
 import math
 
-import monai.losses as monai
 import pytest
 import torch
+from lazily import monai
 from loss_cases import assert_equal_with_gradient, random_answers, random_problem, sure
 from tolerances import EXACT, OPERATION, SINGLE_INSIDE
 
@@ -72,6 +72,7 @@ def test_boundary_loss_of_a_row_with_void_by_hand():
     assert found.item() == pytest.approx((1 * 0.5 - 1 * 0.25 + 2 * 0.75) / 3, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_boundary_loss_equals_monai_but_for_its_shift_inside():
     """MONAI, as the authors' code, has d - 1 for d inside: where we have 2 1 -1 -2 -1 1 2, it has 2 1 0 -1 0 1 2."""
     logits, target = random_problem(void=0, dtype=torch.float32)
@@ -108,6 +109,7 @@ def test_hausdorff_loss_of_a_row_with_void_by_hand():
     assert linear.item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1.0, 2.0])
 def test_hausdorff_loss_equals_monai(alpha):
     logits, target = random_problem(void=0, dtype=torch.float32)

@@ -1,11 +1,11 @@
 import math
 from functools import partial
 
-import monai.losses as monai
 import pytest
 import segmentation_models_pytorch.losses as smp
 import torch
 import torch.nn.functional as F
+from lazily import monai
 from loss_cases import (
     WEIGHT,
     assert_equal_with_gradient,
@@ -159,6 +159,7 @@ def test_focal_loss_equals_its_definition_from_cross_entropies(gamma):
     assert_equal_with_gradient(lambda z: focal_loss(z, target, gamma=gamma), definition, logits, DOUBLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_focal_loss_equals_monai_but_for_its_mean_over_classes(weight):
     logits, target = random_problem(void=0, dtype=torch.float32)

@@ -1,11 +1,11 @@
 import math
 from functools import partial
 
-import monai.losses as monai
 import pytest
 import segmentation_models_pytorch.losses as smp
 import torch
 import torch.nn.functional as F
+from lazily import monai
 from loss_cases import (
     assert_equal_with_gradient,
     logits_of,
@@ -195,14 +195,16 @@ def test_perfect_focal_tversky_has_a_finite_gradient():
 # --- MONAI --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_image", [False, True])
 @pytest.mark.parametrize(
     ("ours", "theirs", "smoothing"),
     [
-        (dice_loss, monai.DiceLoss, 1.0),
-        (squared_dice_loss, partial(monai.DiceLoss, squared_pred=True), 1.0),
-        (jaccard_loss, partial(monai.DiceLoss, jaccard=True), 0.5),  # twice numerator and denominator there
-        (tversky_loss, partial(monai.TverskyLoss, alpha=0.3, beta=0.7), 1.0),
+        (dice_loss, lambda **named: monai.DiceLoss(**named), 1.0),
+        (squared_dice_loss, lambda **named: monai.DiceLoss(squared_pred=True, **named), 1.0),
+        # Twice numerator and denominator there.
+        (jaccard_loss, lambda **named: monai.DiceLoss(jaccard=True, **named), 0.5),
+        (tversky_loss, lambda **named: monai.TverskyLoss(alpha=0.3, beta=0.7, **named), 1.0),
     ],
 )
 def test_region_losses_equal_monai(ours, theirs, smoothing, per_image):
@@ -216,12 +218,14 @@ def test_region_losses_equal_monai(ours, theirs, smoothing, per_image):
     assert_equal_with_gradient(lambda z: ours(z, target), lambda z: theirs(z, one_hot), logits, DOUBLE)
 
 
+@pytest.mark.slow
 def test_dice_loss_with_void_equals_monai():
     logits, target = random_problem()
     theirs = monai.DiceLoss(softmax=True, to_onehot_y=True, batch=True, ignore_index=255, smooth_nr=0, smooth_dr=0)
     assert_equal_with_gradient(lambda z: dice_loss(z, target), lambda z: theirs(z, target[:, None]), logits, DOUBLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_image", [False, True])
 @pytest.mark.parametrize(("exponent", "name"), [(2, "square"), (1, "simple"), (0, "uniform")])
 def test_generalised_dice_loss_equals_monai(exponent, name, per_image):
@@ -235,6 +239,7 @@ def test_generalised_dice_loss_equals_monai(exponent, name, per_image):
     assert_equal_with_gradient(lambda z: ours(z, target), lambda z: theirs(z, target[:, None]), logits, SINGLE_INSIDE)
 
 
+@pytest.mark.slow
 def test_generalised_dice_loss_equals_monai_to_the_last_digit_where_float32_holds_its_weights():
     logits = random_problem(batch=1, classes=3, size=(4, 4), void=0)[0]
     target = torch.tensor([0] * 8 + [1] * 4 + [2] * 4).view(1, 4, 4)  # weights 1/64, 1/16, 1/16
@@ -265,6 +270,7 @@ def test_generalised_dice_loss_by_hand():
 # --- conventions --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_false_alarms_on_an_empty_truth():
     """What each rule makes of a prediction of something in an image that has nothing."""
     logits, target = torch.full((1, 1, 4, 4), 2.0), torch.zeros(1, 1, 4, 4, dtype=torch.int64)
