@@ -13,7 +13,7 @@ from course_utils.exercises import (
     mistakes_02_strips as of_strips,
     probes_02 as probes,
 )
-from course_utils.exercises.kinds import Prediction
+from course_utils.exercises.questions import Prediction
 from course_utils.sliding import fields, windows as windows_of_images
 
 

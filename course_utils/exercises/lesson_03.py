@@ -13,7 +13,7 @@ from course_utils.exercises import (
     mistakes_03_weights as mistakes_in_weights,
     probes_03 as probes,
 )
-from course_utils.exercises.kinds import Prediction
+from course_utils.exercises.questions import Prediction
 from course_utils.ops import resample, unpool
 
 

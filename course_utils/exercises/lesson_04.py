@@ -12,7 +12,7 @@ from course_utils.exercises import (
     mistakes_04_matrices as mistakes_in_matrices,
     probes_04 as probes,
 )
-from course_utils.exercises.kinds import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction
 from course_utils.ops import convmatrix
 
 

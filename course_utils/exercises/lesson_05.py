@@ -15,7 +15,7 @@ from course_utils.exercises import (
     mistakes_05_jaccard as mistakes_in_jaccard,
     probes_05 as probes,
 )
-from course_utils.exercises.kinds import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction
 from course_utils.losses import boundary, distribution, region
 
 _GATHERED = (

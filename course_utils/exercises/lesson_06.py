@@ -14,7 +14,7 @@ from course_utils.exercises import (
     mistakes_06_start as mistakes_at_the_start,
     probes_06 as probes,
 )
-from course_utils.exercises.kinds import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction
 from course_utils.models.layers import resize
 from course_utils.ops import convmatrix
 from course_utils.sliding.convolutional import convolutionalise

@@ -5,8 +5,8 @@ from itertools import combinations
 import pytest
 
 from course_utils.exercises import Exercise, NotAttempted, judging, tasks
-from course_utils.exercises.kinds import Answer
 from course_utils.exercises.outcomes import differ
+from course_utils.exercises.questions import Answer
 from course_utils.lessons import LESSONS
 
 ALL = [task for lesson in LESSONS for task in tasks(lesson)]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise, NotAttempted, judging, tasks
-from course_utils.exercises.kinds import Answer, Prediction, Rubric
+from course_utils.exercises.questions import Answer, Prediction, Rubric
 from course_utils.exercises.record import progress_file, read_progress, record
 
 

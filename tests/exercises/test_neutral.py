@@ -17,8 +17,8 @@ from torch.overrides import _get_current_function_mode_stack
 
 import course_utils.exercises
 from course_utils.exercises import Exercise, tasks
-from course_utils.exercises.kinds import Answer, Prediction
 from course_utils.exercises.neutral import neutral_state
+from course_utils.exercises.questions import Answer, Prediction
 from course_utils.exercises.versions import Versions
 from course_utils.lessons import LESSONS
 

@@ -1,6 +1,6 @@
 """What is presumed, which task an application needs, how many classes a benchmark scores; and a guess about boxes."""
 
-from course_utils.exercises.kinds import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction
 
 warm_up = Answer(
     "warm_up",

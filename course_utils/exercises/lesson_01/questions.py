@@ -1,6 +1,6 @@
 """Scores worked out on paper, guesses about lines and skies, and a metric to be designed."""
 
-from course_utils.exercises.kinds import Answer, Prediction, Rubric
+from course_utils.exercises.questions import Answer, Prediction, Rubric
 
 lazy_road = Answer(
     "lazy_road",

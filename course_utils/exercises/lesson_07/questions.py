@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from course_utils.exercises.kinds import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction
 
 LANDS_AT: list[tuple[str, Any, str]] = [
     ("row_kept", ("row", 3), "the index is one number, 26. In a map that is 6 wide, row 3 ends with 23."),

@@ -1,0 +1,245 @@
+"""Exercises that ask for code: functions, modules, and faulty code that the student repairs."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_utils.exercises import gradients, judging
+from course_utils.exercises.neutral import neutral_state
+from course_utils.exercises.outcomes import Outcome, differ
+from course_utils.exercises.slips import Slip, pairs, wrong_version
+from course_utils.exercises.stubs import replace_definition
+from course_utils.exercises.task import Misconception, Task, Verdict
+from course_utils.exercises.versions import Versions
+from course_utils.exercises.weights import UnlikeModule
+
+LONGEST = 300  # characters in which a probe is written down; above that, its arrays are told by their shapes
+
+
+class NotAttempted(Exception):
+    """Raised by the line of a stub that the student replaces."""
+
+
+class Exercise(Task):
+    """A function, a module or a repair that the student writes, checked against `solution` on probes.
+
+    Used as a decorator; the decorated name is bound to the solution while nothing has been attempted (or where the
+    student's code raises), otherwise to the student's version, so that the next picture shows what it does.
+
+    - `solution`: the readable form that a student is shown, named like the exercise; its docstring is the question.
+    - `probes`: tuples of arguments, literal and asymmetric; `draw(generator)` adds three more from a `torch.Generator`.
+    - `misconceptions`: slips, which say what they change in the solution (`slips.Slip`), and, where a mistake is another
+      program, wrong versions with the sentence for the student as their docstring. One that raises, or whose parameters are
+      others, is recognised by what its exception says; see also `task.with_variants`. Two slips at once get both sentences.
+    - `reference`: the fast form in the package, tested equal to the solution.
+    - `build`: constructor arguments, for a module: built under a seed and given the solution's weights.
+    - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
+    - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
+    - `differentiable`: each argument, or those named, gets the gradient that it gets in the solution; a module's always do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        solution: Callable[..., Any],
+        probes: Sequence[tuple[Any, ...]],
+        misconceptions: Sequence[Callable[..., Any] | Slip],
+        hints: Sequence[str],
+        *,
+        reference: Callable[..., Any] | None = None,
+        draw: Callable[[torch.Generator], tuple[Any, ...]] | None = None,
+        build: tuple[Any, ...] | None = None,
+        common_errors: Mapping[str, str] | None = None,
+        given: Callable[..., Any] | None = None,
+        differentiable: bool | Collection[str] = False,
+        difficulty: int = 1,
+        minutes: int = 5,
+    ) -> None:
+        super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
+        self.kind = "bug" if given else "function" if build is None else "module"
+        self._solution, self.reference, self._build, self.given = solution, reference, build, given
+        self.common_errors = dict(common_errors or {}) | judging.COMMON_ERRORS
+        self.differentiable = differentiable or self.kind == "module"
+        known = ([given] if given else []) + list(misconceptions)
+        self.misconceptions = [_misconception(solution, wrong) for wrong in known]
+        self._slips = [wrong for wrong in known if isinstance(wrong, Slip)]
+        with neutral_state():
+            drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
+            self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
+        self._versions = Versions(solution, self.probes, build)
+
+    def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
+        verdict = self.judge(candidate)
+        self.finish(verdict)
+        if verdict.status not in ("right", "wrong"):
+            return self._solution
+        with neutral_state():
+            wanted = self._versions.known_outcome(self._solution, 0).value
+            given = self._versions.outcome(candidate, 0).value
+        if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | np.generic | list | float | int):
+            return judging.returning_tensors(candidate)
+        return candidate
+
+    def judge(self, candidate: Callable[..., Any]) -> Verdict:
+        """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
+        try:
+            with neutral_state():
+                return self._verdict(candidate)
+        except Exception as error:  # an answer of a type that nothing can be compared with
+            text = f"your answer cannot be compared with the solution's ({type(error).__name__}: {error}). "
+            return Verdict("error", text + "Give a plain tensor, array or number.")
+
+    def _verdict(self, candidate: Callable[..., Any]) -> Verdict:
+        numbers = range(len(self.probes))
+        wanted = [self._versions.known_outcome(self._solution, number) for number in numbers]
+        given = [self._versions.outcome(candidate, number) for number in numbers]
+        if any(isinstance(outcome.error, NotAttempted) for outcome in given):
+            return Verdict("not attempted", self.not_attempted_text())
+        if self.given and self._matches(given, self.given):
+            text = f"{_sentence(self.given)} The lesson goes on with the repaired version."
+            return Verdict("not attempted", text, _name(self.given))
+        known = self._known(wanted, given)
+        failure = self._failure(candidate, wanted, given, known)
+        if known:
+            return failure or Verdict("wrong", f"not yet. {known.sentence}", known.name)
+        problem = failure or self._problem_of_form(wanted, given)
+        if problem:
+            return problem
+        first_difference = self._first_difference(wanted, given)
+        if first_difference:
+            return Verdict("wrong", f"not yet. {first_difference}")
+        return self._problem_of_gradient(candidate) or Verdict("right", "right.")
+
+    def _known(self, wanted: list[Outcome], given: list[Outcome]) -> Misconception | None:
+        """The misconception that gives the same on all probes, where that is not what is wanted."""
+        if not any(differ(want, have) for want, have in zip(wanted, given, strict=True)):
+            return None
+        known = (known for known in self.misconceptions if self._matches(given, known.wrong))
+        return next(known, None) or next((both for both in self._pairs if self._matches(given, both.wrong)), None)
+
+    @cached_property
+    def _pairs(self) -> list[Misconception]:
+        """Two slips at once, wherever they can be made together; needed only where no single one is recognised."""
+        return [
+            Misconception(
+                f"{one.name}+{other.name}",
+                f"{one.sentence}\nAnd: {other.sentence}",
+                wrong_version(self._solution, one, other),
+            )
+            for one, other in pairs(self._solution, self._slips)
+        ]
+
+    def _matches(self, given: list[Outcome], wrong: Callable[..., Any]) -> bool:
+        """Whether a candidate's outcomes are those of a known wrong version, or of a variant of it, on all probes."""
+        for version in (wrong, *getattr(wrong, "variants", ())):
+            known = (self._versions.known_outcome(version, number) for number in range(len(self.probes)))
+            if not any(differ(gives, have) for gives, have in zip(known, given, strict=True)):
+                return True
+        return False
+
+    def _failure(
+        self,
+        candidate: Callable[..., Any],
+        wanted: list[Outcome],
+        given: list[Outcome],
+        known: Misconception | None,
+    ) -> Verdict | None:
+        for probe, have in zip(self.probes, given, strict=True):
+            if have.error is not None:
+                raised = f"{type(have.error).__name__}: {have.error}"
+                advice = next((text for key, text in self.common_errors.items() if key in raised), "")
+                found = self._raised(have.error, candidate, probe)
+                text = "\n".join(filter(None, [f"not yet. {known.sentence}" if known else advice, found]))
+                return Verdict("error", text, known.name if known else "")
+        for probe, want, have in zip(self.probes, wanted, given, strict=True):
+            if have.value is None and want.value is not None:
+                return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._in_short(probe)}")
+        return None
+
+    def _raised(self, error: BaseException, candidate: Callable[..., Any], probe: tuple[Any, ...]) -> str:
+        if isinstance(error, UnlikeModule):
+            names = inspect.signature(self._solution).parameters
+            built = ", ".join(f"{name} = {value}" for name, value in zip(names, self._build or (), strict=False))
+            return f"{error}\nIt was built with {built}."
+        line = judging.where_raised(error, _filename(candidate))
+        return f"your code raised {type(error).__name__}: {error}{line}\n{self._in_short(probe)}"
+
+    def _problem_of_form(self, wanted: list[Outcome], given: list[Outcome]) -> Verdict | None:
+        pairs = list(zip(self.probes, wanted, given, strict=True))
+        for probe, want, have in pairs:
+            problem = judging.form_difference(want.value, have.value)
+            if problem:
+                fixed = judging.fixed_size([want.value for want in wanted], [have.value for have in given])
+                text = f"the form of the answer is not right. {problem}{fixed}\n{self._in_short(probe)}"
+                return Verdict("error" if judging.is_used_up(have.value) else "wrong", text)
+        for _, want, have in pairs:
+            if have.changed is not None and want.changed is None:
+                name = self._parameters()[have.changed]
+                return Verdict("wrong", f"your code changes its argument `{name}` in place; work on a copy.")
+        return None
+
+    def _problem_of_gradient(self, candidate: Callable[..., Any]) -> Verdict | None:
+        if not self.differentiable:
+            return None
+        for number, probe in enumerate(self.probes):
+            wanted, given = self._versions.wanted_gradients(number), self._versions.gradients(candidate, number)
+            for name, want, have in zip(self._parameters(), wanted, given, strict=False):
+                asked_for = self.differentiable is True or name in self.differentiable
+                problem = gradients.problem(name, want, have) if asked_for else None
+                if problem:
+                    return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")
+        return None
+
+    def _first_difference(self, wanted: list[Outcome], given: list[Outcome]) -> str | None:
+        for probe, want, have in zip(self.probes, wanted, given, strict=True):
+            difference = judging.difference(want.value, have.value)
+            if difference:
+                # What goes through random weights cannot be followed by hand.
+                described = self._described(probe)
+                if self.kind == "module" or len(described) > LONGEST:
+                    described = self._in_short(probe)
+                return f"{described}: {difference}."
+        return None
+
+    def _described(self, probe: tuple[Any, ...], *, most: int = judging.NUMBERS_SHOWN) -> str:
+        pairs = zip(self._parameters(), probe, strict=False)
+        return "For " + ", ".join(f"{name} = {judging.shown(value, most=most)}" for name, value in pairs)
+
+    def _in_short(self, probe: tuple[Any, ...]) -> str:
+        """A probe where its numbers do not matter: arrays by their shape."""
+        return self._described(probe, most=12)
+
+    def _parameters(self) -> list[str]:
+        function = self._solution.forward if self.kind == "module" else self._solution
+        return [name for name in inspect.signature(function).parameters if name != "self"]
+
+    def solution_source(self) -> str:
+        return textwrap.dedent(inspect.getsource(self._solution))
+
+    def solved_cell(self, source: str) -> str:
+        return replace_definition(source, self.name, self.solution_source())
+
+
+def _misconception(solution: Callable[..., Any], wrong: Callable[..., Any] | Slip) -> Misconception:
+    if isinstance(wrong, Slip):
+        return Misconception(wrong.name, wrong.sentence, wrong_version(solution, wrong))
+    return Misconception(_name(wrong), _sentence(wrong), wrong)
+
+
+def _name(wrong: Callable[..., Any]) -> str:
+    return wrong.__name__.lstrip("_")
+
+
+def _sentence(wrong: Callable[..., Any]) -> str:
+    return " ".join((inspect.getdoc(wrong) or "").split())
+
+
+def _filename(candidate: Callable[..., Any]) -> str:
+    """The file or cell that a function, or a class's method, was written in."""
+    function = candidate if inspect.isfunction(candidate) else getattr(candidate, "forward", None)
+    return function.__code__.co_filename if inspect.isfunction(function) else ""
