@@ -1,10 +1,10 @@
-"""Wrong answers to the questions of lesson 06, each with its name, what was answered, and the sentence for the student."""
+"""How many parameters layers of FCN have."""
 
 from typing import Any
 
-Known = list[tuple[str, Any, str]]
+from course_utils.exercises.questions import Answer
 
-FC6_PARAMETERS: Known = [
+FC6_PARAMETERS: list[tuple[str, Any, str]] = [
     (
         "one_by_one",
         512 * 4096 + 4096,
@@ -80,7 +80,29 @@ FC6_PARAMETERS: Known = [
     ),
 ]
 
-SCORE_PARAMETERS: Known = [
+fc6_parameters = Answer(
+    "fc6_parameters",
+    "fc6, the first linear layer of VGG-16, takes the last map, 512 channels of 7 x 7, and gives 4096 values. Written as a "
+    "convolution that computes the same: how many parameters has it, biases included? The exact number, or a product in Python.",
+    512 * 7 * 7 * 4096 + 4096,
+    FC6_PARAMETERS,
+    [
+        "Turning a linear layer into a convolution moves its weights; it makes none and loses none.",
+        "A convolution has C_out · C_in · kh · kw weights and C_out biases. Which size must the kernel have, to look at all "
+        "that the linear layer looks at?",
+        "The kernel is 7 x 7, from 512 channels to 4096.",
+    ],
+    explanation=(
+        "102,764,544: as many as the linear layer has, and nearly three quarters of all of VGG-16's. A 1 x 1 kernel would have "
+        "2,101,248; only fc7 and fc8, whose input is a single place, become 1 x 1 convolutions."
+    ),
+    tolerance=1e-9,
+    difficulty=1,
+    minutes=4,
+)
+
+
+SCORE_PARAMETERS: list[tuple[str, Any, str]] = [
     ("no_biases", 512 * 21, "The weights are right; each of the 21 scores has a bias, too."),
     ("pool3", 256 * 21 + 21, "This is the score of pool3, with 256 channels, which FCN-8s adds."),
     ("two_skips", (512 + 256) * 21 + 42, "These are two skips, and FCN-8s. FCN-16s has the one from pool4 only."),
@@ -145,58 +167,21 @@ SCORE_PARAMETERS: Known = [
     ("all_of_it", 134_357_354, "These are all parameters of FCN-16s. How many has it more than FCN-32s?"),
 ]
 
-ADD_OR_CONCATENATE: Known = [
-    (
-        "broadcast_channels",
-        ("to add two maps channel by channel, they need equally many channels", "false"),
-        "a sum pairs channel k with channel k: 512 and 21 do not pair. This is why FCN scores first. To concatenate, "
-        "any two numbers will do.",
+score_parameters = Answer(
+    "score_parameters",
+    "FCN-16s on VGG-16, 21 classes: how many parameters has it more than FCN-32s? It scores pool4, a map of 512 channels; "
+    "upsampling kernels are fixed, and do not count.",
+    512 * 21 + 21,
+    SCORE_PARAMETERS,
+    [
+        "What does FCN-16s have that FCN-32s has not? Does a sum have parameters? What has to happen to pool4 before it?",
+        "A 1 x 1 convolution turns the 512 channels of pool4 into 21 scores; it has a bias for each.",
+    ],
+    explanation=(
+        "512 · 21 + 21, of 134 million in all, for 3.0 points of mean IoU: from 134,346,581 to 134,357,354. A skip costs next "
+        "to nothing, for the map is there already."
     ),
-    (
-        "sum_learns",
-        ("the sum has weights of its own", "true"),
-        "plus has none. What is learned stands before it, in the 1 x 1 convolutions that make the scores.",
-    ),
-    (
-        "concatenation_cannot_add",
-        ("concatenation, then 1 x 1, can give what score and sum give", "false"),
-        "a 1 x 1 convolution of maps side by side adds up weighted channels of both. With the score's weights for the one "
-        "and 1 or 0 for the other, that is FCN's sum: concatenation can do more, never less.",
-    ),
-    (
-        "fixed_stops_the_gradient",
-        ("no gradient gets through a fixed bilinear upsampling", "true"),
-        "fixed means that its own kernel is not changed. It is a linear map, and its transpose carries the gradient on to "
-        "what came before (lesson 04).",
-    ),
-    (
-        "fixed_upsampling",
-        ("FCN-32s-fixed: all is trained but the upsampling", "true"),
-        "the paper's 'fixed' means the opposite: only the last layer, the classifier, was trained. That is why it has 45.4 "
-        "where FCN-32s has 59.4: learning all of it is worth 14 points.",
-    ),
-    (
-        "another_network",
-        ("FCN-VGG16 (56.0) and FCN-32s (59.4) are the same network", "false"),
-        "the difference is in the training: 1,112 images for the one, 8,498 for the other. Ask of two scores how they were "
-        "trained before you ask what was trained.",
-    ),
-    (
-        "four_halvings",
-        ("VGG-16 halves its maps five times", "false"),
-        "from 224 to 7 it is a factor of 32, and 32 is 2 to the power of five: VGG-16 has five poolings.",
-    ),
-    (
-        "sees_everything",
-        ("a unit of VGG-16's 7 x 7 map sees all of the 224 x 224 image", "true"),
-        "that has been taught, but its receptive field is 212 pixels wide (lesson 02), and of a corner unit's only a third "
-        "lies in the image. It is fc6 that joins all 49 units.",
-    ),
-    (
-        "first_network",
-        ("FCN was the first network used for segmentation", "true"),
-        "Ciresan (2012), Farabet (2013) and Pinheiro (2014), each with others, had classified each pixel with "
-        "convolutional networks. FCN was the first to be trained end to end, from images to label maps, from a pretrained "
-        "classifier.",
-    ),
-]
+    tolerance=1e-6,
+    difficulty=1,
+    minutes=5,
+)
