@@ -1,9 +1,8 @@
 """What the exercises of lesson 02 are tried on: networks whose answers can be followed by hand, and drawn ones."""
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class ReadsDigits(nn.Module):
@@ -74,50 +73,6 @@ def digits(*rows: list[int]) -> Tensor:
     return torch.tensor([rows], dtype=torch.float64)
 
 
-def counting(rows: int, columns: int) -> Tensor:
-    """1, 2, 3, … row by row: (rows, columns) float64."""
-    return torch.arange(1, rows * columns + 1, dtype=torch.float64).reshape(rows, columns)
-
-
-def _image(generator: torch.Generator, *shape: int) -> Tensor:
+def drawn_image(generator: torch.Generator, *shape: int) -> Tensor:
+    """Values from [0, 1): float64."""
     return torch.rand(shape, generator=generator, dtype=torch.float64)
-
-
-def draw_sizes(generator: torch.Generator) -> tuple[int, int, int, int]:
-    height, width = torch.randint(20, 60, (2,), generator=generator).tolist()
-    window, stride = torch.randint(3, 9, (2,), generator=generator).tolist()
-    return height, width, window, stride
-
-
-def draw_classifier(generator: torch.Generator) -> tuple[nn.Module, Tensor, int]:
-    classifier = Drawn(generator, nn.Flatten(), nn.Linear(3 * 4 * 4, 5), nn.Tanh(), nn.Linear(5, 4))
-    return classifier, _image(generator, 3, 6, 9), 4
-
-
-def draw_weight(generator: torch.Generator) -> tuple[Tensor, int, int, int]:
-    return _image(generator, 5, 3 * 2 * 4), 3, 2, 4
-
-
-def draw_strides(generator: torch.Generator) -> tuple[list[int]]:
-    return (torch.randint(1, 5, (5,), generator=generator).tolist(),)
-
-
-def draw_padded(generator: torch.Generator) -> tuple[nn.Module, Tensor, int, int]:
-    network = Drawn(generator, nn.Conv2d(3, 4, 5, padding=2), nn.Tanh(), nn.Conv2d(4, 2, 3, padding=1))
-    return network, _image(generator, 2, 3, 4, 15), 5, 3
-
-
-def draw_layers(generator: torch.Generator) -> tuple[list[tuple[int, int, int]]]:
-    layers = torch.randint(1, 5, (4, 3), generator=generator) + torch.tensor([1, 0, 0])
-    return ([tuple(layer) for layer in layers.tolist()],)
-
-
-def draw_strided(generator: torch.Generator) -> tuple[nn.Module, Tensor, int]:
-    """Stride 4, window 7: 10 × 18 pixels have 4 × 12 windows."""
-    layers = nn.Conv2d(3, 4, 3, stride=2), nn.Tanh(), nn.MaxPool2d(2, stride=1), nn.Conv2d(4, 3, 2, stride=2)
-    return Drawn(generator, *layers), _image(generator, 2, 3, 10, 18), 4
-
-
-def draw_stride_three(generator: torch.Generator) -> tuple[nn.Module, Tensor, int]:
-    """Stride 3, window 4: 9 × 6 pixels have 6 × 3 windows."""
-    return Drawn(generator, nn.Conv2d(2, 3, 4, stride=3)), _image(generator, 2, 2, 9, 6), 3
