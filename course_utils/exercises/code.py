@@ -1,15 +1,16 @@
 """Exercises that ask for code: functions, modules, and faulty code that the student repairs."""
 
+import copy
 import inspect
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 
-from course_utils.exercises import gradients, judging
+from course_utils.exercises import gradients, judging, shortcuts
+from course_utils.exercises.bound import giving_its_kind, with_a_way_on
 from course_utils.exercises.neutral import neutral_state
 from course_utils.exercises.outcomes import Outcome, differ
 from course_utils.exercises.slips import Slip, pairs, wrong_version
@@ -18,6 +19,10 @@ from course_utils.exercises.task import Misconception, Task, Verdict
 from course_utils.exercises.versions import Versions
 from course_utils.exercises.weights import UnlikeModule
 
+ROUNDED = (
+    " The two agree to five digits: somewhere your code computes in float32, as the numbers in a new `torch.zeros(...)` are. "
+    "Make it of the type that you were given, `x.new_zeros(...)`."
+)
 LONGEST = 300  # characters in which a probe is written down; above that, its arrays are told by their shapes
 
 
@@ -41,6 +46,10 @@ class Exercise(Task):
     - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
     - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
     - `differentiable`: each argument, or those named, gets the gradient that it gets in the solution; a module's always do.
+    - `library`: functions of libraries that do what is asked for, without their modules: right, and told so.
+    - `without_loops`: whether the question asks for an answer that does not go through the pixels one by one.
+    - `unaffected`: why, in the whole domain, some changes of the solution do no harm, and which of those that the tests try:
+      `{"an IoU is never negative": ["absolute result"]}`.
     """
 
     def __init__(
@@ -57,6 +66,9 @@ class Exercise(Task):
         common_errors: Mapping[str, str] | None = None,
         given: Callable[..., Any] | None = None,
         differentiable: bool | Collection[str] = False,
+        library: Collection[str] = (),
+        without_loops: bool = False,
+        unaffected: Mapping[str, Collection[str]] | None = None,
         difficulty: int = 1,
         minutes: int = 5,
     ) -> None:
@@ -65,6 +77,7 @@ class Exercise(Task):
         self._solution, self.reference, self._build, self.given = solution, reference, build, given
         self.common_errors = dict(common_errors or {}) | judging.COMMON_ERRORS
         self.differentiable = differentiable or self.kind == "module"
+        self.library, self.without_loops, self.unaffected = tuple(library), without_loops, dict(unaffected or {})
         known = ([given] if given else []) + list(misconceptions)
         self.misconceptions = [_misconception(solution, wrong) for wrong in known]
         self._slips = [wrong for wrong in known if isinstance(wrong, Slip)]
@@ -75,15 +88,24 @@ class Exercise(Task):
 
     def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
         verdict = self.judge(candidate)
+        bound = self._bound(candidate, verdict)
+        goes_on = {"error": "the solution", "wrong": "the solution" if bound is self._solution else "your version"}
+        if verdict.status in goes_on:
+            verdict = verdict._replace(text=f"{verdict.text}\nThe lesson goes on with {goes_on[verdict.status]}.")
         self.finish(verdict)
+        return bound
+
+    def _bound(self, candidate: Callable[..., Any], verdict: Verdict) -> Callable[..., Any]:
+        """What the name is bound to: nothing that the lesson could stumble over."""
         if verdict.status not in ("right", "wrong"):
             return self._solution
         with neutral_state():
             wanted = self._versions.known_outcome(self._solution, 0).value
             given = self._versions.outcome(candidate, 0).value
-        if isinstance(wanted, torch.Tensor) and isinstance(given, np.ndarray | np.generic | list | float | int):
-            return judging.returning_tensors(candidate)
-        return candidate
+            if judging.form_difference(wanted, given):
+                return self._solution
+        bound = giving_its_kind(candidate, wanted, given)
+        return bound if verdict.status == "right" else with_a_way_on(self.name, bound, self._solution)
 
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
@@ -113,7 +135,17 @@ class Exercise(Task):
         first_difference = self._first_difference(wanted, given)
         if first_difference:
             return Verdict("wrong", f"not yet. {first_difference}")
-        return self._problem_of_gradient(candidate) or Verdict("right", "right.")
+        problem = self._problem_of_gradient(candidate) or self._problem_of_training(candidate)
+        return problem or Verdict("right", self._right(candidate))
+
+    def _right(self, candidate: Callable[..., Any]) -> str:
+        """What a right answer is told: that it is, and what it has left out."""
+        called = shortcuts.library_call(candidate, self.library)
+        if called:
+            return f"right, by the library: `{called}` does all of it. Write it yourself once."
+        if self.without_loops and shortcuts.goes_pixel_by_pixel(candidate, copy.deepcopy(self.probes[-1])):
+            return "right, pixel by pixel: on real images that takes minutes. Write it once without such a loop."
+        return "right."
 
     def _known(self, wanted: list[Outcome], given: list[Outcome]) -> Misconception | None:
         """The misconception that gives the same on all probes, where that is not what is wanted."""
@@ -195,6 +227,27 @@ class Exercise(Task):
                     return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")
         return None
 
+    def _problem_of_training(self, candidate: Callable[..., Any]) -> Verdict | None:
+        """What is wrong with a module that gives the right values when it is evaluated."""
+        if self.kind != "module" or self._versions.drops_at_random:
+            return None
+        for number, probe in enumerate(self.probes):
+            wanted = self._versions.known_outcome(self._solution, number, training=True)
+            if differ(wanted, self._versions.outcome(candidate, number, training=True)):
+                text = (
+                    "not yet. After `eval()` the values are right, in training they are not: is there a layer that does "
+                    "something in training only, a dropout or a batch normalisation?"
+                )
+                return Verdict("wrong", f"{text}\n{self._in_short(probe)}")
+        untrained = self._versions.untrained_parameters(candidate)
+        if untrained:
+            text = (
+                f"The values are right, but nothing trains {', '.join(f'`{name}`' for name in untrained)}: no gradient gets "
+                "there. Is there a `requires_grad`, a `.detach()`, `.data` or `torch.no_grad()` in one place?"
+            )
+            return Verdict("wrong", f"not yet. {text}")
+        return None
+
     def _first_difference(self, wanted: list[Outcome], given: list[Outcome]) -> str | None:
         for probe, want, have in zip(self.probes, wanted, given, strict=True):
             difference = judging.difference(want.value, have.value)
@@ -203,7 +256,8 @@ class Exercise(Task):
                 described = self._described(probe)
                 if self.kind == "module" or len(described) > LONGEST:
                     described = self._in_short(probe)
-                return f"{described}: {difference}."
+                rounded = judging.only_rounded(want.value, have.value)
+                return f"{described}: {difference}.{ROUNDED if rounded else ''}"
         return None
 
     def _described(self, probe: tuple[Any, ...], *, most: int = judging.NUMBERS_SHOWN) -> str:

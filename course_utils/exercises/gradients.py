@@ -19,8 +19,8 @@ def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list
     To be called in the neutral state; `function` has one of its own.
     """
     given = copy.deepcopy(tuple(arguments))
-    tensors = [[tensor for tensor in _tensors(argument) if tensor.is_floating_point()] for argument in given]
-    inputs = [tensor.requires_grad_() for found in tensors for tensor in found]
+    found = [[tensor for tensor in tensors(argument) if tensor.is_floating_point()] for argument in given]
+    inputs = [tensor.requires_grad_() for part in found for tensor in part]
     gradients: Sequence[Tensor | None] = [None] * len(inputs)
     try:
         with (
@@ -28,13 +28,13 @@ def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list
             warnings.catch_warnings(action="ignore"),
         ):  # of a tensor that is made a number: that is told below
             value = function(*given)
-        total = sum(tensor.sum() for tensor in _tensors(value) if tensor.requires_grad)
+        total = sum(tensor.sum() for tensor in tensors(value) if tensor.requires_grad)
         if isinstance(total, Tensor) and inputs:
             gradients = torch.autograd.grad(total, inputs, allow_unused=True)
     except (RuntimeError, TypeError):  # NumPy was asked for a tensor that takes part in a gradient
         pass
     rest = iter(gradients)
-    return [[next(rest) for _ in found] for found in tensors]
+    return [[next(rest) for _ in part] for part in found]
 
 
 def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> str | None:
@@ -62,9 +62,10 @@ def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor |
     return None
 
 
-def _tensors(value: Any) -> Iterable[Tensor]:
+def tensors(value: Any) -> Iterable[Tensor]:
+    """The tensors of an answer or an argument, lists and tuples taken apart."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors(part)

@@ -1,10 +1,9 @@
 """Comparing what a student's code gives with what the solution gives, and saying the difference in a sentence."""
 
-import functools
 import linecache
 import math
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +42,7 @@ class Leaf(NamedTuple):
 
 def leaves(value: Any, place: str = "") -> list[Leaf]:
     """An answer taken apart: tensors, arrays, numbers and words; lists of numbers count as one array."""
+    value = dense(value)
     if isinstance(value, dict):
         return [leaf for key in value for leaf in leaves(value[key], f"{place}[{key!r}]")]
     if isinstance(value, tuple):
@@ -59,6 +59,13 @@ def leaves(value: Any, place: str = "") -> list[Leaf]:
     if isinstance(value, bool | int | float):
         return [_array_leaf(torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None), place)]
     return [Leaf(place, type(value).__name__, value, False)]
+
+
+def dense(value: Any) -> Any:
+    """A sparse tensor, or a sparse matrix of SciPy's, with its zeros written out; all else as it is."""
+    if isinstance(value, torch.Tensor):
+        return value if value.layout == torch.strided else value.to_dense()
+    return value.toarray() if hasattr(value, "toarray") else value
 
 
 def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf:
@@ -87,9 +94,13 @@ def form_difference(expected: Any, actual: Any) -> str | None:
                 return f"Expected {want.kind}{which}, but got {have.kind}."
         elif want.values.shape != have.values.shape:
             return f"Expected the shape {tuple(want.values.shape)}{which}, but got {tuple(have.values.shape)}."
-        elif want.kind != have.kind and not (want.kind == "decimal numbers" and have.kind == "whole numbers"):
+        elif want.kind != have.kind and not (_are_numbers(want, have) and not have.values.frac().any()):
             return f"Expected {want.kind}{which}, but got {have.kind}."
     return None
+
+
+def _are_numbers(*found: Leaf) -> bool:
+    return all(leaf.kind in ("decimal numbers", "whole numbers") for leaf in found)
 
 
 def _as_expected_sequence(actual: Any, expected: Any) -> Any:
@@ -145,9 +156,9 @@ def same(expected: Any, actual: Any, *, tolerances: float = 1.0) -> bool:
 
 
 def _identical(expected: Any, actual: Any) -> bool:
-    """Whether they are equal tensors, found without taking them apart."""
+    """Whether they are equal tensors of one kind, found without taking them apart."""
     tensors = isinstance(expected, torch.Tensor) and isinstance(actual, torch.Tensor)
-    alike = tensors and (expected.dtype, expected.device) == (actual.dtype, actual.device)
+    alike = tensors and all(getattr(expected, of) == getattr(actual, of) for of in ("dtype", "device", "layout"))
     return alike and torch.equal(expected, actual)
 
 
@@ -163,13 +174,20 @@ def difference(expected: Any, actual: Any) -> str | None:
         which = f" at {want.place}" if want.place else ""
         if not isinstance(want.values, torch.Tensor):
             return f"expected {want.values!r}{which}, got {have.values!r}"
-        if want.values.numel() <= 16:
-            wanted_text, given_text = _told_apart(want.values, have.values)
-            return f"expected {wanted_text}{which}, got {given_text}"
         index = tuple(wrong.nonzero()[0].tolist())
+        if want.values.numel() <= 16 and max(want.values.shape, default=1) >= want.values.numel():
+            index = ()  # one row of numbers, or one number: all of it
         wanted_text, given_text = _told_apart(want.values[index], have.values[index])
-        return f"expected {wanted_text} at index {list(index)}{which}, got {given_text}"
+        at = f" at index {list(index)}" if index else ""
+        return f"expected {wanted_text}{at}{which}, got {given_text}"
     return None
+
+
+def only_rounded(expected: Any, actual: Any) -> bool:
+    """Whether two answers of the same form agree but for what float32 rounds off."""
+    pairs = _pairs(expected, actual) or []
+    rounded = [(want, have._replace(rounded=True)) for want, have in pairs]
+    return bool(pairs) and not any(_unequal(want, have, 0.1).any() for want, have in rounded)
 
 
 def _pairs(expected: Any, actual: Any) -> list[tuple[Leaf, Leaf]] | None:
@@ -197,31 +215,27 @@ def _unequal(want: Leaf, have: Leaf, tolerances: float = 1.0) -> torch.Tensor:
     return ~(same | both_nan)
 
 
-def returning_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, its NumPy array or list turned into the tensor that the lesson goes on with."""
-
-    @functools.wraps(function)
-    def converted(*arguments: Any, **named: Any) -> torch.Tensor:
-        return torch.as_tensor(np.asarray(function(*arguments, **named)))
-
-    return converted
-
-
 def size_of(arguments: Sequence[Any]) -> int:
     """How much there is to read in a probe: its number of elements."""
     return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
 
 
 def shown(value: Any, *, most: int = NUMBERS_SHOWN, digits: int = 6) -> str:
-    """A value as a student reads it: short, numbers to `digits` digits, arrays of more than `most` numbers by their shapes."""
+    """A value as a student reads it: numbers to `digits` digits; an array by its shape where it has more than `most` numbers,
+    or is no row or table of them."""
     if isinstance(value, torch.Tensor | np.ndarray | np.generic | list | float | int | bool):
         found = leaves(value)
         arrays = [leaf.values for leaf in found if isinstance(leaf.values, torch.Tensor)]
         if len(found) == 1 and arrays:
             values = found[0].values
-            if values.numel() > most:
-                return f"an array of shape {tuple(values.shape)}"
-            return _nested(values.tolist(), found[0].kind, digits)
+            shape = tuple(values.shape)
+            table = values.reshape(shape[next((n for n, size in enumerate(shape) if size > 1), len(shape)) :])
+            if values.numel() > most or table.dim() > 2:
+                return f"an array of shape {shape}"
+            if values.dim() <= 2:
+                return _nested(values.tolist(), found[0].kind, digits)
+            text = _nested((table if table.dim() else table[None]).tolist(), found[0].kind, digits)
+            return f"{text} in the shape {shape}"
     if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
         if size_of(value) <= min(most, 16):
             return "[" + ", ".join(shown(part) for part in value) + "]"

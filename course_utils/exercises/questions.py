@@ -1,5 +1,6 @@
 """The exercises that ask for no code: a number or a choice, a prediction, and a rubric that the student ticks."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ class Answer(Task):
         for known in self.misconceptions:
             if self._same(given, known.wrong):
                 return Verdict("wrong", f"not yet. {known.sentence}", known.name)
-        return Verdict("wrong", "not yet. Work it through once more, on paper if it helps.")
+        return Verdict("wrong", f"not yet. Where to look: {self.hints[0]}")
 
     def _judge_table(self, given: Any) -> Verdict:
         if not isinstance(given, dict):
@@ -103,8 +104,10 @@ class Answer(Task):
         return None if judging.is_number(given) else f"answer with one number; got {given!r}."
 
     def _as_option(self, given: Any) -> Any:
-        """A choice as the options spell it: "True" and True are "true"; what is no word stays what it is."""
-        return str(given).lower() if self.options is not None and isinstance(given, str | bool | np.bool) else given
+        """A choice as the options spell it: "True" and True are "true", and spaces do not matter; what is no word stays."""
+        if self.options is None or not isinstance(given, str | bool | np.bool):
+            return given
+        return next((option for option in self.options if _letters(option) == _letters(str(given))), given)
 
     def _plain(self, given: Any) -> Any:
         """A choice as the options spell it, a number as Python's: the lesson computes with it, and uint8 would overflow."""
@@ -122,6 +125,11 @@ class Answer(Task):
 
     def solved_cell(self, source: str) -> str:
         return replace_placeholders(source, self.name, self._solution)
+
+
+def _letters(choice: str) -> str:
+    """A choice without what people write in different ways: capitals, spaces, and which hyphen or dash it has."""
+    return re.sub(r"[\s_]", "", choice.lower()).replace("‑", "-").replace("–", "-")
 
 
 class Prediction(Task):

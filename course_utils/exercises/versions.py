@@ -1,10 +1,13 @@
 """Running the versions of an exercise on its probes: an answer's anew, the solution's and known wrong ones' once."""
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from course_utils.exercises import gradients
 from course_utils.exercises.neutral import neutral_state
@@ -22,18 +25,31 @@ class Versions:
 
     def __init__(self, solution: Version, probes: Sequence[tuple[Any, ...]], build: tuple[Any, ...] | None) -> None:
         self.solution, self.probes, self.build = solution, probes, build
-        self._kept: dict[tuple[Version, int], Outcome] = {}
+        self._kept: dict[tuple[Version, int, bool], Outcome] = {}
         self._kept_gradients: dict[int, list[list[Tensor | None]]] = {}
 
-    def outcome(self, candidate: Version, number: int) -> Outcome:
-        """What a candidate gives on the probe of this number, computed at each call."""
-        return call(self._runnable(candidate), self.probes[number])
+    def outcome(self, candidate: Version, number: int, *, training: bool = False) -> Outcome:
+        """What a candidate gives on the probe of this number, computed at each call; a module evaluated, or in training."""
+        return call(self._runnable(candidate, training=training), self.probes[number])
 
-    def known_outcome(self, version: Version, number: int) -> Outcome:
+    def known_outcome(self, version: Version, number: int, *, training: bool = False) -> Outcome:
         """What the solution or a known wrong version gives there: computed when first asked for, as it never changes."""
-        if (version, number) not in self._kept:
-            self._kept[version, number] = without_history(self.outcome(version, number))
-        return self._kept[version, number]
+        key = version, number, training
+        if key not in self._kept:
+            self._kept[key] = without_history(self.outcome(version, number, training=training))
+        return self._kept[key]
+
+    def untrained_parameters(self, candidate: Version) -> list[str]:
+        """The names of a module's parameters that get no gradient, or only zeros, from any probe."""
+        built = self._built(candidate).train()
+        for probe in self.probes:
+            with neutral_state():
+                value = built(*copy.deepcopy(probe))
+                # Products with fixed random numbers: a plain sum has no gradient where, say, the values of a pixel sum to 1.
+                total = sum((part * torch.randn_like(part)).sum() for part in gradients.tensors(value))
+            if isinstance(total, Tensor) and total.requires_grad:
+                total.backward()
+        return [name for name, value in built.named_parameters() if value.grad is None or not value.grad.any()]
 
     def gradients(self, candidate: Version, number: int) -> list[list[Tensor | None]]:
         """For each argument of the probe of this number, the gradients that get back to its tensors."""
@@ -45,21 +61,24 @@ class Versions:
             self._kept_gradients[number] = self.gradients(self.solution, number)
         return self._kept_gradients[number]
 
-    def _runnable(self, candidate: Version) -> Version:
+    @cached_property
+    def drops_at_random(self) -> bool:
+        """Whether the solution is a module with a dropout, so that in training no two runs need be equal."""
+        return self.build is not None and any(isinstance(part, _DropoutNd) for part in self._built_solution.modules())
+
+    def _runnable(self, candidate: Version, *, training: bool = False) -> Version:
         """A function from a probe's arguments to an answer: the candidate, or the module built from it.
 
         It runs in the neutral state, so that every module is built under the same seed.
         """
-        build = self.build
-        if build is None:
+        if self.build is None:
             return candidate
+        return lambda *arguments: self._built(candidate).train(training)(*arguments)
 
-        def run(*arguments: Any) -> Any:
-            built = candidate(*build)
-            copy_weights(self._built_solution, built)
-            return built.double().eval()(*arguments)
-
-        return run
+    def _built(self, candidate: Version) -> nn.Module:
+        built = candidate(*(self.build or ()))
+        copy_weights(self._built_solution, built)
+        return built.double()
 
     @cached_property
     def _built_solution(self) -> nn.Module:

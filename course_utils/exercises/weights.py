@@ -13,7 +13,7 @@ class UnlikeModule(Exception):
 
 
 def copy_weights(solution: nn.Module, built: object) -> None:
-    """Give a student's module the solution's weights: by name, in order, or, where layers are made in another order, by shape.
+    """Give a student's module the solution's weights: by name, in order, or, where the order is another one, by shape.
 
     A linear layer takes the weights of a 1 × 1 convolution: they are the same numbers.
 
@@ -46,13 +46,25 @@ def _paired(wanted: State, given: State) -> State | None:
         return dict(zip(given, wanted.values(), strict=True))
     layers, students = _layers(wanted), _layers(given)
     if len(set(layers)) < len(layers) or sorted(layers) != sorted(students):
-        return None
+        return _paired_one_by_one(wanted, given)
     values = dict(zip(layers, _split(wanted), strict=True))
     return {
         name: value
         for shapes, part in zip(students, _split(given), strict=True)
         for name, value in zip(part, values[shapes].values(), strict=True)
     }
+
+
+def _paired_one_by_one(wanted: State, given: State) -> State | None:
+    """Each tensor for the next one of its shape, as where all weights are in one list and all biases in another."""
+    if sorted(map(_shape, wanted.values())) != sorted(map(_shape, given.values())):
+        return None
+    waiting = list(wanted.values())
+    paired = {}
+    for name, value in given.items():
+        first = next(n for n, tensor in enumerate(waiting) if _shape(tensor) == _shape(value))
+        paired[name] = waiting.pop(first)
+    return paired
 
 
 def _split(state: State) -> list[State]:

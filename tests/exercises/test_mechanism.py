@@ -59,7 +59,7 @@ def test_known_misconception_is_told_by_its_sentence_and_bound(exercise: Exercis
     verdict = exercise.judge(mine)
     assert (verdict.status, verdict.misconception) == ("wrong", "plain_sum")
     assert "You forgot the weights." in verdict.text
-    assert exercise(mine) is mine
+    assert exercise(mine).__wrapped__ is mine
 
 
 def test_unknown_mistake_is_told_with_the_smallest_probe(exercise: Exercise) -> None:

@@ -65,7 +65,7 @@ def test_what_is_kept_holds_no_graph_and_no_frames() -> None:
 
     task = Exercise("Layer", Layer, [(torch.rand(2, 3).double(),)], [Broken], ["?"], build=(3,))
     assert task.judge(Broken).misconception == "Broken"
-    kept = {version: outcome for (version, _), outcome in task._versions._kept.items()}
+    kept = {version: outcome for (version, *_), outcome in task._versions._kept.items()}
     plain, (given, mapped) = kept[Layer].value
     assert not any(value.requires_grad for value in (plain, given, mapped))
     error = kept[Broken].error

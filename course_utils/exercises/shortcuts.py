@@ -1,0 +1,57 @@
+"""A right answer that leaves out what the exercise is for: it calls the library, or goes through the pixels one by one."""
+
+import inspect
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+from course_utils.exercises import judging
+
+Version = Callable[..., Any]
+
+
+def library_call(candidate: Version, library: Collection[str]) -> str | None:
+    """Which of these functions, named without their modules, a candidate calls or is; None where it is none of them."""
+    names = {getattr(candidate, "__name__", "")} | {name for code in _codes(candidate) for name in code.co_names}
+    return next((name for name in library if name in names), None)
+
+
+def goes_pixel_by_pixel(candidate: Version, arguments: Sequence[Any]) -> bool:
+    """Whether a function runs as many lines of its own as its largest argument has elements."""
+    pixels = max(judging.size_of([argument]) for argument in arguments)
+    with _lines_counted(candidate) as lines:
+        candidate(*arguments)
+    return len(lines) >= pixels
+
+
+@contextmanager
+def _lines_counted(candidate: Version) -> Iterator[list[int]]:
+    """The lines that are run in the candidate's own code, comprehensions and inner functions included."""
+    codes, lines, before = set(_codes(candidate)), [], sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code not in codes:
+            return None
+        if event == "line":
+            lines.append(frame.f_lineno)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield lines
+    finally:
+        sys.settrace(before)
+
+
+def _codes(candidate: Version) -> Iterator[CodeType]:
+    """The code of a function, or of a class's methods, and of all that is defined within."""
+    functions = [candidate]
+    if inspect.isclass(candidate):
+        functions = [value for value in vars(candidate).values() if inspect.isfunction(value)]
+    waiting = [function.__code__ for function in functions if inspect.isfunction(function)]
+    while waiting:
+        code = waiting.pop()
+        yield code
+        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
