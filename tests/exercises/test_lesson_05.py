@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 
 from course_utils.exercises import Exercise, lesson_05, tasks
-from course_utils.exercises.mistakes_05_answers import HARDEST, WHICH_LOSS
+from course_utils.exercises.lesson_05.choosing import HARDEST, WHICH_LOSS
 
 CODE = [task for task in tasks(5) if isinstance(task, Exercise)]
 

@@ -1,0 +1,61 @@
+"""Logits and label maps on which the losses are tried, and what to say of errors that come of them.
+
+float64, and images that differ in how much of them is void. Smallest first: what differs on the first is what a student reads.
+"""
+
+import torch
+from torch import Tensor
+
+from course_utils.datasets.samples import VOID
+
+
+def spread(*shape: int, prime: int) -> Tensor:
+    """Numbers from -2.5 to 2.5, all different as long as there are fewer than `prime` of them."""
+    count = torch.Size(shape).numel()
+    return (torch.arange(count, dtype=torch.float64) * 29 % prime).reshape(shape) * 5 / prime - 2.5
+
+
+SMALL = (torch.tensor([[[[2.0, -1.0, 0.5]], [[1.0, 1.5, -2.0]]]], dtype=torch.float64), torch.tensor([[[0, 1, VOID]]]))
+MIDDLE = (
+    spread(2, 3, 2, 4, prime=53),
+    torch.tensor([[[0, 1, 1, 2], [2, 0, VOID, 1]], [[VOID, 0, 0, VOID], [VOID, 2, 0, 1]]]),
+)
+# Differences of hundreds between logits: in float64 too the softmax of the true class is rounded to 0, and once to 1.
+FAR_APART = (
+    torch.tensor([[[[800.0, -3, 2, 0, 1, 950]], [[0.0, 0.5, -1, 30, -2, -100]]]], dtype=torch.float64),
+    torch.tensor([[[1, 0, 1, 1, 0, 0]]]),
+)
+
+
+def draw_labels(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Logits and labels of four classes, of which one is nowhere."""
+    logits = 2 * torch.randn(2, 4, 3, 5, generator=generator, dtype=torch.float64)
+    absent = int(torch.randint(0, 4, (), generator=generator))
+    target = torch.randint(0, 3, (2, 3, 5), generator=generator)
+    target = target + (target >= absent)
+    return logits, target.where(torch.rand(2, 3, 5, generator=generator) > 0.25, VOID)
+
+
+_GATHERED = (
+    "`gather` reads values (B, K, H, W) at an index (B, 1, H, W): give the target its axis with `target[:, None]`, "
+    "take it off again with `[:, 0]`."
+)
+_NO_CLASS_255 = (
+    "Void (255) is no class and cannot be looked up. Put some class there first, `target.where(valid, 0)`, and leave"
+    " those pixels out afterwards."
+)
+ERRORS = {
+    "Target 255 is out of bounds": (
+        "Void (255) is no class. `F.cross_entropy` and `F.nll_loss` leave out the pixels that `ignore_index` names: "
+        "`ignore_index=255`."
+    ),
+    "indexing tensors could not be broadcast": _GATHERED,
+    "255 is out of bounds": _NO_CLASS_255,
+    "Class values must be smaller": _NO_CLASS_255,
+    "same number of dimensions": _GATHERED,
+    "must match the size of tensor": (
+        "Two shapes do not fit. `F.one_hot` puts the classes last, (B, H, W, K); `.movedim(-1, 1)` makes it (B, K, H, W). "
+        "A map (B, H, W) gets an axis for the classes with `[:, None]`."
+    ),
+    "shape of the mask": "A mask (B, H, W) indexes maps (B, H, W): take the true class of each pixel first.",
+}
