@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils.exercises import judging
+from course_utils.exercises.parts import dense
 from course_utils.exercises.weights import copy_weights
 from course_utils.messages import show_message
 
@@ -22,7 +22,7 @@ def giving_its_kind(candidate: Version, wanted: Any, given: Any) -> Version:
     elif isinstance(wanted, torch.Tensor) and _is_of_another_kind(wanted, given):
 
         def convert(value: Any) -> torch.Tensor:
-            tensor = torch.as_tensor(judging.dense(value) if hasattr(value, "shape") else np.asarray(value))
+            tensor = torch.as_tensor(dense(value) if hasattr(value, "shape") else np.asarray(value))
             return tensor if wanted.is_floating_point() else tensor.to(wanted.dtype)
 
     else:

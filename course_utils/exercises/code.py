@@ -13,9 +13,11 @@ from course_utils.exercises import gradients, judging, shortcuts
 from course_utils.exercises.bound import giving_its_kind, with_a_way_on
 from course_utils.exercises.neutral import neutral_state
 from course_utils.exercises.outcomes import Outcome, differ
+from course_utils.exercises.parts import size_of
 from course_utils.exercises.slips import Slip, pairs, wrong_version
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
+from course_utils.exercises.telling import described, in_short, where_raised
 from course_utils.exercises.versions import Versions
 from course_utils.exercises.weights import UnlikeModule
 
@@ -23,7 +25,6 @@ ROUNDED = (
     " The two agree to five digits: somewhere your code computes in float32, as the numbers in a new `torch.zeros(...)` are. "
     "Make it of the type that you were given, `x.new_zeros(...)`."
 )
-LONGEST = 300  # characters in which a probe is written down; above that, its arrays are told by their shapes
 
 
 class NotAttempted(Exception):
@@ -83,7 +84,7 @@ class Exercise(Task):
         self._slips = [wrong for wrong in known if isinstance(wrong, Slip)]
         with neutral_state():
             drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
-            self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=judging.size_of)
+            self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=size_of)
         self._versions = Versions(solution, self.probes, build)
 
     def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,7 +199,7 @@ class Exercise(Task):
             names = inspect.signature(self._solution).parameters
             built = ", ".join(f"{name} = {value}" for name, value in zip(names, self._build or (), strict=False))
             return f"{error}\nIt was built with {built}."
-        line = judging.where_raised(error, _filename(candidate))
+        line = where_raised(error, candidate)
         return f"your code raised {type(error).__name__}: {error}{line}\n{self._in_short(probe)}"
 
     def _problem_of_form(self, wanted: list[Outcome], given: list[Outcome]) -> Verdict | None:
@@ -253,20 +254,13 @@ class Exercise(Task):
             difference = judging.difference(want.value, have.value)
             if difference:
                 # What goes through random weights cannot be followed by hand.
-                described = self._described(probe)
-                if self.kind == "module" or len(described) > LONGEST:
-                    described = self._in_short(probe)
+                text = self._in_short(probe) if self.kind == "module" else described(self._parameters(), probe)
                 rounded = judging.only_rounded(want.value, have.value)
-                return f"{described}: {difference}.{ROUNDED if rounded else ''}"
+                return f"{text}: {difference}.{ROUNDED if rounded else ''}"
         return None
 
-    def _described(self, probe: tuple[Any, ...], *, most: int = judging.NUMBERS_SHOWN) -> str:
-        pairs = zip(self._parameters(), probe, strict=False)
-        return "For " + ", ".join(f"{name} = {judging.shown(value, most=most)}" for name, value in pairs)
-
     def _in_short(self, probe: tuple[Any, ...]) -> str:
-        """A probe where its numbers do not matter: arrays by their shape."""
-        return self._described(probe, most=12)
+        return in_short(self._parameters(), probe)
 
     def _parameters(self) -> list[str]:
         function = self._solution.forward if self.kind == "module" else self._solution
@@ -291,9 +285,3 @@ def _name(wrong: Callable[..., Any]) -> str:
 
 def _sentence(wrong: Callable[..., Any]) -> str:
     return " ".join((inspect.getdoc(wrong) or "").split())
-
-
-def _filename(candidate: Callable[..., Any]) -> str:
-    """The file or cell that a function, or a class's method, was written in."""
-    function = candidate if inspect.isfunction(candidate) else getattr(candidate, "forward", None)
-    return function.__code__.co_filename if inspect.isfunction(function) else ""

@@ -1,19 +1,17 @@
 """Comparing what a student's code gives with what the solution gives, and saying the difference in a sentence."""
 
-import linecache
 import math
-import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
 from course_utils.exercises.neutral import neutral_state
+from course_utils.exercises.parts import Leaf, leaves
+from course_utils.exercises.telling import shown
 
 TOLERANCE = 1e-6
 TOLERANCE_OF_ROUNDED_TYPES = 1e-4
-NUMBERS_SHOWN = 64
 
 _OTHER_TYPE = (
     "Two types of number meet: most checks run in float64. Make new tensors of the type that you were given, "
@@ -29,53 +27,6 @@ COMMON_ERRORS = {  # in the text of an exception: what to say of it in every exe
     "before Module.__init__()": "The first line of `__init__` is `super().__init__()`.",
     'missing the required "forward"': "Is the method called `forward`, and indented as `__init__` is?",
 }
-
-
-class Leaf(NamedTuple):
-    """One number, array or word of an answer: its place, its kind, its values, whether its type is a rounded one."""
-
-    place: str
-    kind: str
-    values: Any
-    rounded: bool
-
-
-def leaves(value: Any, place: str = "") -> list[Leaf]:
-    """An answer taken apart: tensors, arrays, numbers and words; lists of numbers count as one array."""
-    value = dense(value)
-    if isinstance(value, dict):
-        return [leaf for key in value for leaf in leaves(value[key], f"{place}[{key!r}]")]
-    if isinstance(value, tuple):
-        return [leaf for n, part in enumerate(value) for leaf in leaves(part, f"{place}[{n}]")]
-    if isinstance(value, list):
-        try:
-            return [_array_leaf(torch.as_tensor(value), place, rounded=True)]
-        except (TypeError, ValueError, RuntimeError):
-            return [leaf for n, part in enumerate(value) for leaf in leaves(part, f"{place}[{n}]")]
-    if isinstance(value, torch.Tensor):
-        return [_array_leaf(value, place, rounded=value.dtype in (torch.float32, torch.float16, torch.bfloat16))]
-    if isinstance(value, np.ndarray | np.generic):
-        return [_array_leaf(torch.as_tensor(np.array(value)), place, rounded=True)]
-    if isinstance(value, bool | int | float):
-        return [_array_leaf(torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None), place)]
-    return [Leaf(place, type(value).__name__, value, False)]
-
-
-def dense(value: Any) -> Any:
-    """A sparse tensor, or a sparse matrix of SciPy's, with its zeros written out; all else as it is."""
-    if isinstance(value, torch.Tensor):
-        return value if value.layout == torch.strided else value.to_dense()
-    return value.toarray() if hasattr(value, "toarray") else value
-
-
-def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf:
-    if values.dtype == torch.bool:
-        kind = "truth values"
-    elif values.is_complex():
-        kind, values = "complex numbers", values.abs()
-    else:
-        kind = "decimal numbers" if values.is_floating_point() else "whole numbers"
-    return Leaf(place, kind, values.detach().cpu().to(torch.float64), rounded)
 
 
 def form_difference(expected: Any, actual: Any) -> str | None:
@@ -213,49 +164,3 @@ def _unequal(want: Leaf, have: Leaf, tolerances: float = 1.0) -> torch.Tensor:
     both_nan = want.values.isnan() & have.values.isnan()
     same = (want.values == have.values) | ((want.values - have.values).abs() <= relative * max(scale, 1e-12))
     return ~(same | both_nan)
-
-
-def size_of(arguments: Sequence[Any]) -> int:
-    """How much there is to read in a probe: its number of elements."""
-    return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
-
-
-def shown(value: Any, *, most: int = NUMBERS_SHOWN, digits: int = 6) -> str:
-    """A value as a student reads it: numbers to `digits` digits; an array by its shape where it has more than `most` numbers,
-    or is no row or table of them."""
-    if isinstance(value, torch.Tensor | np.ndarray | np.generic | list | float | int | bool):
-        found = leaves(value)
-        arrays = [leaf.values for leaf in found if isinstance(leaf.values, torch.Tensor)]
-        if len(found) == 1 and arrays:
-            values = found[0].values
-            shape = tuple(values.shape)
-            table = values.reshape(shape[next((n for n, size in enumerate(shape) if size > 1), len(shape)) :])
-            if values.numel() > most or table.dim() > 2:
-                return f"an array of shape {shape}"
-            if values.dim() <= 2:
-                return _nested(values.tolist(), found[0].kind, digits)
-            text = _nested((table if table.dim() else table[None]).tolist(), found[0].kind, digits)
-            return f"{text} in the shape {shape}"
-    if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
-        if size_of(value) <= min(most, 16):
-            return "[" + ", ".join(shown(part) for part in value) + "]"
-        shapes = ", ".join(str(tuple(part.shape)) for part in value if isinstance(part, torch.Tensor))
-        return f"a {type(value).__name__} of {len(value)} arrays of shapes {shapes}"
-    return repr(value)
-
-
-def _nested(values: Any, kind: str, digits: int) -> str:
-    if isinstance(values, list):
-        return "[" + ", ".join(_nested(value, kind, digits) for value in values) + "]"
-    if kind == "truth values":
-        return str(bool(values))
-    return str(int(values)) if kind == "whole numbers" else f"{values:.{digits}g}"
-
-
-def where_raised(error: BaseException, filename: str) -> str:
-    """The student's line that raised, as ' in line 3: `x = y / 0`'; empty where it is not in the student's code."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
-    if not frames:
-        return ""
-    line = linecache.getline(filename, frames[-1].lineno or 0).strip()
-    return f" in line {frames[-1].lineno}" + (f": `{line}`" if line else "")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from course_utils.exercises import judging
+from course_utils.exercises.parts import size_of
 
 Version = Callable[..., Any]
 
@@ -20,7 +20,7 @@ def library_call(candidate: Version, library: Collection[str]) -> str | None:
 
 def goes_pixel_by_pixel(candidate: Version, arguments: Sequence[Any]) -> bool:
     """Whether a function runs as many lines of its own as its largest argument has elements."""
-    pixels = max(judging.size_of([argument]) for argument in arguments)
+    pixels = max(size_of([argument]) for argument in arguments)
     with _lines_counted(candidate) as lines:
         candidate(*arguments)
     return len(lines) >= pixels

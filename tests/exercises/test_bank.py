@@ -4,8 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from course_utils.exercises import Exercise, NotAttempted, judging, tasks
+from course_utils.exercises import Exercise, NotAttempted, tasks
 from course_utils.exercises.outcomes import differ
+from course_utils.exercises.parts import leaves
 from course_utils.exercises.questions import Answer
 from course_utils.lessons import LESSONS
 
@@ -71,7 +72,7 @@ def test_solution_equals_the_reference(task: Exercise) -> None:
 def test_probes_are_asymmetric(task: Exercise) -> None:
     """A transposed or flipped probe must not be the probe itself: no square map with equal sides in all of them."""
     shapes = [
-        leaf.values.shape for probe in task.probes for leaf in judging.leaves(probe) if hasattr(leaf.values, "shape")
+        leaf.values.shape for probe in task.probes for leaf in leaves(probe) if hasattr(leaf.values, "shape")
     ]
     maps = [shape for shape in shapes if len(shape) >= 2]
     assert not maps or any(shape[-1] != shape[-2] for shape in maps) or task.name == "per_class_iou"

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.exercises import Exercise, judging, questions
+from course_utils.exercises import Exercise, judging, questions, telling
 
 
 def _double(*values: float) -> Tensor:
@@ -219,9 +219,9 @@ def test_a_choice_may_be_written_in_other_ways(given: str) -> None:
 
 def test_maps_are_told_by_their_shapes_and_a_difference_by_its_place() -> None:
     maps = torch.arange(16.0).reshape(2, 2, 2, 2)
-    assert judging.shown(maps) == "an array of shape (2, 2, 2, 2)"
-    assert judging.shown(maps[:1, :1]) == "[[0, 1], [2, 3]] in the shape (1, 1, 2, 2)"
-    assert judging.shown(maps[0, 0]) == "[[0, 1], [2, 3]]"
-    assert judging.shown(maps[:1, :1, :1, :1]) == "[0] in the shape (1, 1, 1, 1)"
+    assert telling.shown(maps) == "an array of shape (2, 2, 2, 2)"
+    assert telling.shown(maps[:1, :1]) == "[[0, 1], [2, 3]] in the shape (1, 1, 2, 2)"
+    assert telling.shown(maps[0, 0]) == "[[0, 1], [2, 3]]"
+    assert telling.shown(maps[:1, :1, :1, :1]) == "[0] in the shape (1, 1, 1, 1)"
     assert judging.difference(maps, maps + (maps == 5)) == "expected 5 at index [0, 1, 0, 1], got 6"
     assert judging.difference(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == "expected [1, 2], got [1, 3]"

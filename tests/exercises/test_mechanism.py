@@ -141,7 +141,6 @@ def test_a_tuple_is_taken_for_a_list() -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        lambda values, weights: (values @ weights).to_sparse(),
         lambda values, weights: np.array([object()]),
         lambda values, weights: torch.empty(2, device="meta"),
         lambda values, weights: 10**30,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from course_utils.exercises import Exercise, judging
+from course_utils.exercises import Exercise, telling
 
 
 def added_by_rows(x: Tensor, row: Tensor) -> Tensor:
@@ -82,9 +82,9 @@ def test_a_size_that_never_changes_is_told() -> None:
 
 def test_lists_of_maps_are_shown_by_their_shapes() -> None:
     maps = [torch.zeros(1, 3, 4, 5), torch.zeros(1, 6, 2, 3)]
-    assert judging.shown(maps) == "a list of 2 arrays of shapes (1, 3, 4, 5), (1, 6, 2, 3)"
-    assert judging.shown([torch.tensor([1.5, 2]), torch.tensor([3])]) == "[[1.5, 2], [3]]"
-    assert judging.shown((4, 5)) == "(4, 5)"
+    assert telling.shown(maps) == "a list of 2 arrays of shapes (1, 3, 4, 5), (1, 6, 2, 3)"
+    assert telling.shown([torch.tensor([1.5, 2]), torch.tensor([3])]) == "[[1.5, 2], [3]]"
+    assert telling.shown((4, 5)) == "(4, 5)"
 
 
 class Pair(nn.Module):
