@@ -7,7 +7,7 @@ from typing import NoReturn
 from torch import nn
 
 from course_utils.ops.checks import IntPair, Pair, int_pair
-from course_utils.sliding.layers import DROPOUTS, is_plain_sequential, is_pointwise, own_computation
+from course_utils.sliding.layers import Dropout, is_plain_sequential, is_pointwise, own_computation
 
 BEFORE = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -47,7 +47,7 @@ def convolutionalise(classifier: nn.Sequential, *, map_size: IntPair | None = No
             is_flat = not is_vector
         elif is_flat and (isinstance(layer, BEFORE) or _tells_channels_apart(layer)):
             _refuse(layer, "stands after Flatten, where a place of a channel is a channel of its own")
-        elif is_pointwise(layer) or isinstance(layer, DROPOUTS) or (isinstance(layer, BEFORE) and not is_vector):
+        elif is_pointwise(layer) or isinstance(layer, Dropout) or (isinstance(layer, BEFORE) and not is_vector):
             layers.append(deepcopy(layer))
             channels = getattr(layer, "out_channels", channels)
         elif isinstance(layer, nn.AdaptiveAvgPool2d):

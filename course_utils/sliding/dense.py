@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, max_pool2d
 from course_utils.ops.checks import Pair, int_pair
 from course_utils.ops.precision import at_least_float32
 from course_utils.sliding.layers import (
-    DROPOUTS,
+    Dropout,
     is_padded,
     is_plain_sequential,
     is_pointwise,
@@ -55,7 +55,7 @@ def dense_layer(layer: nn.Module, patch: Patch, name: str = "") -> tuple[nn.Modu
     if is_plain_sequential(layer):
         return _dense_sequential(layer, patch, name)
     name = f"{name} ({type(layer).__name__})"
-    known = (*DROPOUTS, nn.Sequential, nn.Flatten, nn.Linear, *_OF_MAPS)
+    known = (Dropout, nn.Sequential, nn.Flatten, nn.Linear, *_OF_MAPS)
     if isinstance(layer, (nn.Softmax, nn.LogSoftmax)) and layer.dim != 1:
         refuse(name, f"has dim={layer.dim}, which need not be the channels of a map; write dim=1")
     if not (is_pointwise(layer) or isinstance(layer, known)):
@@ -68,7 +68,7 @@ def dense_layer(layer: nn.Module, patch: Patch, name: str = "") -> tuple[nn.Modu
     if patch.flat and patch.size != (1, 1) and _tells_channels_apart(layer):
         remedy = "or pass `window`" if patch.size is None else "or put nn.Linear between them"
         refuse(name, f"tells channels apart, which Flatten has mixed with places; move it before Flatten, {remedy}")
-    if is_pointwise(layer) or isinstance(layer, DROPOUTS):
+    if is_pointwise(layer) or isinstance(layer, Dropout):
         return copy(layer), patch
     if isinstance(layer, nn.Flatten):
         if (layer.start_dim, layer.end_dim) not in ((1, -1), (1, 3)):

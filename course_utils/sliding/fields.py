@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from course_utils.ops.checks import IntPair, int_pair, whole_number, whole_numbers
 from course_utils.sliding.layers import (
-    BATCH_NORMS,
-    DROPOUTS,
+    BatchNorm,
+    Dropout,
     is_pointwise,
     map_side,
     margins,
@@ -78,7 +78,7 @@ def _through(layers: Layers, field: _Axis, axis: int, name: str) -> _Axis:
         for number, layer in enumerate(layers):
             field = _through(layer, field, axis, f"{name}.{number}")
         return field
-    if is_pointwise(layers) or isinstance(layers, (*DROPOUTS, *BATCH_NORMS, nn.Flatten)):
+    if is_pointwise(layers) or isinstance(layers, (Dropout, BatchNorm, nn.Flatten)):
         return field
     if isinstance(layers, nn.Linear):
         return field.after(map_side(layers, field.channels, name))._replace(channels=layers.out_features)

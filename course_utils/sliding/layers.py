@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterator
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from course_utils.ops.checks import int_pair
 
@@ -12,15 +15,8 @@ ACTIVATIONS = (
     *(nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish, nn.Hardshrink, nn.Softshrink),
     *(nn.Tanhshrink, nn.Softplus, nn.Softsign, nn.Threshold, nn.Softmax2d),
 )
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-BATCH_NORMS = (
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
-    *(nn.LazyBatchNorm1d, nn.LazyBatchNorm2d, nn.LazyBatchNorm3d),
-)
-INSTANCE_NORMS = (
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-    *(nn.LazyInstanceNorm1d, nn.LazyInstanceNorm2d, nn.LazyInstanceNorm3d),
-)
+# What PyTorch's layers of a kind have in common, whatever the number of their axes.
+Dropout, BatchNorm, InstanceNorm = _DropoutNd, _BatchNorm, _InstanceNorm
 OVER_MAPS = (nn.GroupNorm, nn.LayerNorm, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 PADDINGS = (nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d)
 
@@ -83,13 +79,13 @@ def map_side(linear: nn.Linear, channels: int | None, name: str) -> int:
 def refuse_training_mode(network: object) -> None:
     """Raise a ValueError if a norm or dropout makes an output depend on more than the pixels it sees."""
     for where, layer in _named_layers(network):
-        if isinstance(layer, BATCH_NORMS) and layer.running_mean is None:
+        if isinstance(layer, BatchNorm) and layer.running_mean is None:
             raise ValueError(
                 f"Each output must depend on its own pixels alone, but {where} keeps no statistics and takes those of the "
                 "batch; make it with track_running_stats=True."
             )
-        draws = isinstance(layer, nn.RReLU) or (isinstance(layer, DROPOUTS) and layer.p > 0)
-        norms = isinstance(layer, BATCH_NORMS) or (isinstance(layer, INSTANCE_NORMS) and layer.track_running_stats)
+        draws = isinstance(layer, nn.RReLU) or (isinstance(layer, Dropout) and layer.p > 0)
+        norms = isinstance(layer, BatchNorm) or (isinstance(layer, InstanceNorm) and layer.track_running_stats)
         if layer.training and (draws or norms):
             raise ValueError(
                 f"Each output must depend on its own pixels alone, but {where} is in training mode, where it depends on "
@@ -105,7 +101,7 @@ def refuse_layers_that_see_borders(network: object) -> None:
             reason = "pads the image, but not each window; remove its padding"
         elif pools and layer.ceil_mode:
             reason = "pools over less at the image's end; set ceil_mode=False"
-        elif isinstance(layer, OVER_MAPS) or (isinstance(layer, INSTANCE_NORMS) and not layer.track_running_stats):
+        elif isinstance(layer, OVER_MAPS) or (isinstance(layer, InstanceNorm) and not layer.track_running_stats):
             reason = "computes over the whole map; leave it out, or use sliding_window_logits"
         else:
             continue

@@ -136,7 +136,11 @@ def test_instance_norm_with_statistics_of_its_own_is_taken_in_evaluation_mode():
 
 
 @pytest.mark.parametrize(
-    "layer", [nn.RReLU(), nn.InstanceNorm2d(3, track_running_stats=True), nn.LazyBatchNorm2d(), nn.LazyInstanceNorm2d()]
+    "layer",
+    [
+        *(nn.RReLU(), nn.InstanceNorm2d(3, track_running_stats=True), nn.SyncBatchNorm(3), nn.BatchNorm3d(3)),
+        *(nn.LazyBatchNorm2d(), nn.LazyInstanceNorm2d(), nn.FeatureAlphaDropout(), nn.Dropout3d()),
+    ],
 )
 def test_layers_that_draw_or_keep_statistics_are_refused_in_training_mode(layer):
     network = nn.Sequential(nn.Conv2d(3, 3, 3), layer)
