@@ -7,14 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from course_utils.models.backbones.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
-from course_utils.models.layers import positive_integers
+from course_utils.models.layers import positive_integers, with_he_weights
 from course_utils.models.mirrored import (
     PoolingEncoder,
     Unpool,
     convolutions,
     load_vgg,
     recorded,
-    with_he_weights,
 )
 from course_utils.ops.checks import whole_numbers
 
@@ -67,7 +66,7 @@ class DeconvNet(nn.Module):
             convolutions([width] * depth + [finer], back, batch_norm=batch_norm)
             for width, depth, finer in reversed(list(zip(widths, depths, (widths[0], *widths[:-1]), strict=True)))
         )
-        self.classifier = with_he_weights(nn.Conv2d(widths[0], num_classes, kernel_size=1))
+        self.classifier = with_he_weights(nn.Conv2d(widths[0], num_classes, kernel_size=1), uniform=True)
 
     def forward(self, images: Tensor) -> Tensor:
         maps, poolings = self.encoder(images)  # (B, C_n, H/2^n, W/2^n)

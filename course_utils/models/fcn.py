@@ -14,8 +14,8 @@ from course_utils.models.layers import (
     Normalise,
     TransposedUpsampling,
     conv_norm,
-    initialise,
     resize,
+    with_he_weights,
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 from course_utils.ops.checks import Pair, whole_number, whole_numbers
@@ -107,7 +107,7 @@ class FCNVGG16(nn.Module):
             *(nn.Conv2d(widths[-1], hidden, 7), nn.ReLU(inplace=True), nn.Dropout()),
             *(nn.Conv2d(hidden, hidden, 1), nn.ReLU(inplace=True), nn.Dropout()),
         )
-        initialise(self)
+        with_he_weights(self)
         scored = {32: (hidden,), 16: (hidden, widths[3]), 8: (hidden, widths[3], widths[2])}[stride]
         self.scores = nn.ModuleList(nn.Conv2d(channels, num_classes, 1) for channels in scored)
         for score in self.scores:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, positive_integers
+from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, positive_integers, with_he_weights
 from course_utils.ops.checks import require_tensor
 
 
@@ -78,20 +78,10 @@ def convolutions(widths: Sequence[int], convolution: Callable[..., nn.Module], *
     """Convolution, batch norm if wanted, and ReLU, for every step from one width to the next; He's first weights."""
     layers: list[nn.Module] = []
     for before, after in zip(widths, widths[1:], strict=False):
-        layers.append(with_he_weights(convolution(before, after)))
+        layers.append(with_he_weights(convolution(before, after), uniform=True))
         layers += [nn.BatchNorm2d(after)] if batch_norm else []
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
-
-
-def with_he_weights(convolution: nn.Module) -> nn.Module:
-    """Give a convolution weights of the variance of He et al. 2015 (arXiv 1502.01852), as SegNet's paper does, and no bias.
-
-    Differs from the paper: they are drawn uniformly, which is quicker for DeconvNet's 252 million.
-    """
-    nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
-    nn.init.zeros_(convolution.bias)
-    return convolution
 
 
 def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[str, str], *, unused: str) -> None:

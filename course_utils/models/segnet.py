@@ -8,7 +8,13 @@ from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
 from course_utils.models.backbones.vgg import VGG16_DEPTHS, VGG16_WIDTHS, vgg_keys
-from course_utils.models.layers import TransposedUpsampling, new_parameters, positive_integers, resize
+from course_utils.models.layers import (
+    TransposedUpsampling,
+    new_parameters,
+    positive_integers,
+    resize,
+    with_he_weights,
+)
 from course_utils.models.mirrored import (
     Pooling,
     PoolingEncoder,
@@ -16,7 +22,6 @@ from course_utils.models.mirrored import (
     convolutions,
     load_vgg,
     recorded,
-    with_he_weights,
 )
 from course_utils.ops.checks import whole_number
 from course_utils.ops.convmatrix import bilinear_kernel
@@ -65,7 +70,7 @@ class SegNet(nn.Module):
             convolutions([width] * depth + ([finer] if finer else []), convolution, batch_norm=True)
             for width, depth, finer in reversed(stages)
         )
-        self.classifier = with_he_weights(convolution(widths[0], num_classes))
+        self.classifier = with_he_weights(convolution(widths[0], num_classes), uniform=True)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.decode(*self.encoder(images))

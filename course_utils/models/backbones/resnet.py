@@ -11,8 +11,8 @@ from course_utils.models.layers import (
     ResidualBlock,
     basic_block,
     conv_norm,
-    initialise,
     projection,
+    with_he_weights,
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 from course_utils.ops.checks import whole_number
@@ -69,7 +69,7 @@ class ResNet(nn.Module):
             others = (block(width, width, dilation=dilation) for _ in range(length - 1))
             self.stages.append(nn.Sequential(first, *others))
             in_channels = width
-        initialise(self)
+        with_he_weights(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = [self.stem(self.normalise(images))]  # (B, 64, H/2, W/2)

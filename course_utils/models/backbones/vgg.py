@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, pad
 
-from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, initialise, positive_integers
+from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, positive_integers, with_he_weights
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
 from course_utils.ops.checks import whole_number
 
@@ -50,7 +50,7 @@ class VGG16(nn.Module):
         self.dilations = tuple(max(stride // output_stride, 1) for stride in (1, 2, 4, 8, 16, 32))
         self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
         self.stages = vgg_stages(dilations=self.dilations[:-1])
-        initialise(self)
+        with_he_weights(self)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x, maps = self.normalise(images), []
