@@ -171,6 +171,9 @@ bilinear_kernel = Exercise(
         "Expected 1-D": "`torch.outer` takes two vectors: one tent along each axis.",
         "as an integer": "Is a size not a whole number? `/` gives decimal numbers, `//` whole ones.",
     },
+    unaffected={
+        "the weights lie between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"]
+    },
     difficulty=2,
     minutes=10,
 )

@@ -97,6 +97,14 @@ first_tap_again
     - ] = kernel
     + ] = torch.cat([kernel[:-1], kernel[:1]])
 
+whole_numbers
+    Your matrix holds whole numbers: what stands behind the decimal point is cut off when the kernel is written into it.
+    Make it of the kernel's type: `kernel.new_zeros(rows, length)`.
+    - length)
+    - for
+    + length, dtype=torch.long)
+    + for
+
 only_the_first_window
     Only the first row is filled, and all the others are zero: does the `return` stand inside the loop?
     - ] = kernel
@@ -112,7 +120,9 @@ convolution_matrix = Exercise(
     [
         # The first is the example of the lesson; in the others the last window does not end at the border.
         (torch.tensor([11.0, 13.0, 17.0]), 6, 1),
-        (torch.tensor([2.0, -3.0, 5.0]), 8, 2),
+        (torch.tensor([2.5, -0.75, 5.0]), 8, 2),
+        # Room for one window only.
+        (torch.tensor([6.0, -5.0]), 2, 1),
         # (length - k + 1) // stride rows are too few here.
         (torch.tensor([4.0, 9.0]), 9, 3),
     ],
@@ -133,6 +143,8 @@ convolution_matrix = Exercise(
         "takes 1 positional argument": "Is a size not a whole number? `/` gives decimal numbers, `//` whole ones.",
     },
     draw=_draw_signal,
+    library=("conv_matrix",),
+    unaffected={"the lesson multiplies by the matrix, and learns nothing through it": ["detached"]},
     difficulty=2,
     minutes=10,
 )

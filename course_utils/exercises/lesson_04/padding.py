@@ -79,6 +79,11 @@ columns_only
     - padding : rows - padding
     + :
 
+sides_exchanged
+    Rows and columns are exchanged: a shape says the rows first, then the columns, and so does an index.
+    - rows, columns = out.shape
+    + columns, rows = out.shape
+
 padding_ignored
     This is the transposed convolution without padding: the padding changes nothing in yours. It takes something
     away, but not from the input.
@@ -128,10 +133,10 @@ cropped = Exercise(
     cropped,
     [
         # No padding is not the smallest, so that it is not the first that a student reads of.
-        (maps.LARGE, maps.TWO, 2, 1),
+        (maps.LARGE.trunc(), maps.TWO, 2, 1),
         (maps.LARGE, maps.THREE, 1, 1),
         (maps.LARGE, maps.THREE, 2, 0),
-        ((torch.arange(30.0).reshape(5, 6) * 7) % 31 - 11, maps.THREE[:, :2], 3, 2),
+        ((torch.arange(30).reshape(5, 6) * 7 % 31 - 11) / 4, maps.THREE[:, :2], 3, 2),
     ],
     SLIPS,
     [
@@ -145,6 +150,7 @@ cropped = Exercise(
     )[0, 0],
     common_errors={
         "Expected 3D (unbatched) or 4D": "`x[None, None]` adds the two axes that PyTorch wants, `[0, 0]` takes them off again.",
+        "argument 'bias'": "The third argument of `F.conv_transpose2d` is the bias: say that it is the stride, `stride=stride`.",
         "zero batch or zero channel": "The map that you scatter is empty. Was the input cut? It should stay whole: what is too "
         "large is the output. (And with padding 0, `x[padding:-padding]` is `x[0:-0]`, which is empty.)",
         "length must be non-negative": "You cut off more than there is. It should be the output that is cut, by `padding` on "
@@ -153,6 +159,7 @@ cropped = Exercise(
     },
     draw=_draw_cropped,
     given=given_cropped,
+    differentiable=True,
     difficulty=2,
     minutes=6,
 )

@@ -139,6 +139,9 @@ scatter = Exercise(
         x[None, None], kernel[None, None], stride=stride, method="scatter"
     )[0, 0],
     common_errors={
+        "argument 'bias'": "The third argument of `F.conv_transpose2d` is the bias: say that it is the stride, `stride=stride`.",
+        "Expected 3D (unbatched) or 4D": "`x[None, None]` adds the two axes that PyTorch wants, `[0, 0]` takes them off again.",
+        "Cannot cast ufunc": "The output was made of whole numbers; give it the type of x.",
         "is out of bounds": _OUTSIDE,
         "can't be cast to the desired output type": "The output was made of whole numbers; `x.new_zeros(...)` has the type of x.",
         "must match the size of tensor": _OUTSIDE,
@@ -146,6 +149,8 @@ scatter = Exercise(
         "expanded size of the tensor": _OUTSIDE,
     },
     draw=_draw_map,
+    library=("conv_transpose2d", "ConvTranspose2d"),
+    unaffected={"it shows what is written where, and the lesson learns nothing through it": ["detached"]},
     difficulty=2,
     minutes=12,
 )

@@ -24,6 +24,19 @@ padding_added
     - - 2 * padding
     + + 2 * padding
 
+padding_forgotten
+    The padding does not change your size. It stands at both ends, and is taken off the output there.
+    - - 2 * padding
+    +
+
+padding_at_the_input
+    In yours the padding makes the input larger, and each value of it is scattered. The padding belongs to the
+    convolution that goes back: it made larger what is the output here, and is taken off it.
+    - (n - 1)
+    + (n + 2 * padding - 1)
+    - - 2 * padding
+    +
+
 padding_once
     You take the padding off once, but it stands at both ends.
     - 2 * padding
@@ -33,6 +46,11 @@ stride_for_each_value
     You count a stride for every value. Strides lie *between* the values, and between n values there are n - 1.
     - (n - 1) * stride
     + n * stride
+
+missing_brackets
+    `*` binds before `-`: yours takes one stride off n. Put n - 1 into brackets, and multiply it.
+    - (n - 1) * stride
+    + n - 1 * stride
 
 one_short
     One is missing. Try n = 1 with a kernel of 3, stride 1 and no padding: one value becomes three.
@@ -124,6 +142,7 @@ transposed_size = Exercise(
     reference=lambda n, kernel_size, stride, padding, dilation, output_padding: convmatrix.transposed_output_size(
         n, kernel_size, stride=stride, padding=padding, dilation=dilation, output_padding=output_padding
     ),
+    library=("transposed_output_size", "conv_transpose1d", "ConvTranspose1d", "conv_transpose2d", "ConvTranspose2d"),
     difficulty=1,
     minutes=5,
 )

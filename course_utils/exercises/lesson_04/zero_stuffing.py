@@ -115,6 +115,12 @@ padded_by_the_whole_kernel
     - (size - 1,)
     + (size,)
 
+padded_left_and_right_only
+    You pad on the left and on the right, and nothing at the top and at the bottom. `F.pad` wants two numbers for each
+    axis, the last axis first: four here.
+    - (size - 1,) * 4
+    + (size - 1,) * 2
+
 not_padded
     The padding is missing, so that the outermost values are seen by a few windows only. The first window has to see
     the first value with its last tap, and nothing else.
@@ -139,6 +145,7 @@ by_zero_stuffing = Exercise(
     "by_zero_stuffing",
     by_zero_stuffing,
     [
+        (maps.SMALL, torch.tensor([[3.0]]), 2),
         (maps.SMALL, maps.TWO, 2),
         (maps.LARGE, maps.THREE, 1),
         (maps.SMALL, maps.THREE, 3),
@@ -158,13 +165,19 @@ by_zero_stuffing = Exercise(
         "Expected 3D (unbatched) or 4D": "F.conv2d wants maps (B, C, H, W) and weights (C_out, C_in, k, k): `x[None, None]` adds "
         "two axes, `[0, 0]` takes them off again.",
         "expected stride": "F.conv2d wants maps (B, C, H, W) and weights (C_out, C_in, k, k): `x[None, None]` adds two axes.",
-        "expected scalar type": "Map and kernel differ in type; `x.new_zeros(...)` has the type of x.",
+        "conv2d() received an invalid combination": "The third argument of `F.conv2d` is the bias: say what a number is, "
+        "`padding=...` or `stride=...`. Map and kernel are tensors, sizes are whole numbers.",
+        "argument 'pad'": "`F.pad` wants two numbers for each axis: `F.pad(stuffed, (k - 1,) * 4)`.",
+        "flip() missing": "`flip` wants to know which axes: `kernel.flip(0, 1)` turns both round.",
         "step must be greater than zero": "PyTorch has no `[::-1]`; `kernel.flip(0, 1)` turns both axes round.",
         "Kernel size can't be greater": "The padding is missing: k - 1 zeros on each side.",
         "must match the size of tensor": "The stuffed map has (H - 1) * stride + 1 rows, and likewise columns.",
-        "expanded size of the tensor": "The stuffed map has (H - 1) * stride + 1 rows, and likewise columns.",
+        "expanded size of the tensor": "The stuffed map has (H - 1) * stride + 1 rows, and likewise columns. (And with k = 1 a "
+        "slice that ends at `-(k - 1)` is empty, for `-0` is 0.)",
     },
     draw=_draw_square_kernel,
+    differentiable=True,
+    library=("conv_transpose2d", "ConvTranspose2d"),
     difficulty=3,
     minutes=12,
 )
