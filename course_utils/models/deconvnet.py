@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -12,8 +13,8 @@ from course_utils.models.mirrored import (
     PoolingEncoder,
     Unpool,
     convolutions,
-    load_vgg,
     recorded,
+    renamed_vgg,
 )
 from course_utils.ops.checks import whole_numbers
 
@@ -103,14 +104,29 @@ class DeconvNet(nn.Module):
             }
         return recorded(self, modules | {"logits": self.classifier}, images)
 
-    def load_vgg16(self, weights: Mapping[str, Tensor]) -> None:
-        """Load the `state_dict` of torchvision's `vgg16_bn`, or of `vgg16` with `batch_norm=False`, up to `fc7`.
 
-        VGG's own classifier, its last layer, is not used; VGG has no batch norm after `fc6` and `fc7`, which stay as they are.
+def deconvnet_from_torchvision(
+    state: Mapping[str, Tensor],
+    *,
+    widths: Sequence[int] = VGG16_WIDTHS,
+    depths: Sequence[int] = VGG16_DEPTHS,
+    hidden: int = 4096,
+    hidden_kernel: int = 7,
+    batch_norm: bool = True,
+) -> dict[str, Tensor]:
+    """torchvision's `vgg16_bn` `state_dict`, or with `batch_norm=False` that of `vgg16`, under the names of `DeconvNet`.
 
-        Raises: ValueError where they do not fit, for one because the widths are not the published ones.
-        """
-        names = {f"encoder.{ours}": theirs for ours, theirs in vgg_keys(self.encoder.stages).items()}
-        for layer, number in (("fc6", 0), ("fc7", 3)):
-            names |= {f"{layer}.0.{tensor}": f"classifier.{number}.{tensor}" for tensor in ("weight", "bias")}
-        load_vgg(self, weights, names, unused="classifier.6.")
+    It goes up to `fc7`: VGG's own classifier, its last layer, is not used, and VGG has no batch norm after `fc6` and `fc7`.
+    `network.load_state_dict(network.state_dict() | deconvnet_from_torchvision(state))` loads it. The other arguments are the
+    network's.
+
+    Raises: ValueError where the weights do not fit, for one because the widths are not the published ones.
+    """
+    with torch.device("meta"):  # for the names and shapes alone
+        network = DeconvNet(
+            1, widths=widths, depths=depths, hidden=hidden, hidden_kernel=hidden_kernel, batch_norm=batch_norm
+        )
+    names = {f"encoder.{ours}": theirs for ours, theirs in vgg_keys(network.encoder.stages).items()}
+    for layer, number in (("fc6", 0), ("fc7", 3)):
+        names |= {f"{layer}.0.{tensor}": f"classifier.{number}.{tensor}" for tensor in ("weight", "bias")}
+    return renamed_vgg(state, names, network.state_dict(), unused="classifier.6.")

@@ -84,33 +84,35 @@ def convolutions(widths: Sequence[int], convolution: Callable[..., nn.Module], *
     return nn.Sequential(*layers)
 
 
-def load_vgg(network: nn.Module, weights: Mapping[str, Tensor], names: Mapping[str, str], *, unused: str) -> None:
-    """Load torchvision's tensors into those of `network` that are the keys of `names`; the others stay.
+def renamed_vgg(
+    state: Mapping[str, Tensor], names: Mapping[str, str], own: Mapping[str, Tensor], *, unused: str
+) -> dict[str, Tensor]:
+    """Tensors of torchvision's VGG under the names and in the shapes that they have here.
 
-    `unused` is how the names of those weights begin that this network has no place for.
+    `names` are torchvision's by ours, and `own` is the `state_dict` of the network that is to have them. `unused` is how the
+    names of those tensors begin that this network has no place for.
 
-    Raises: ValueError, before anything is changed, where a tensor is missing, left over, or of another size.
+    Raises: ValueError where a tensor is missing, left over, or of another size.
     """
-    if not isinstance(weights, Mapping):
-        raise ValueError(f"weights must be a state_dict, names with their tensors, but is {type(weights).__name__}.")
-    own = network.state_dict()
-    missing = [theirs for theirs in names.values() if theirs not in weights]
-    left_over = [name for name in weights if name not in names.values() and not name.startswith(unused)]
+    if not isinstance(state, Mapping):
+        raise ValueError(f"weights must be a state_dict, names with their tensors, but is {type(state).__name__}.")
+    missing = [theirs for theirs in names.values() if theirs not in state]
+    left_over = [name for name in state if name not in names.values() and not name.startswith(unused)]
     if missing or left_over:
         raise ValueError(
             f"These are not the weights of this network's encoder: missing are {missing[:3]}, left over {left_over[:3]}; "
             "take `vgg16_bn` for a network with batch norm and `vgg16` for one without."
         )
     for ours, theirs in names.items():
-        require_tensor(weights[theirs], theirs)
+        require_tensor(state[theirs], theirs)
         shape = own[ours].shape
-        if weights[theirs].shape not in (shape, (*shape[:1], shape[1:].numel())):
+        if state[theirs].shape not in (shape, (*shape[:1], shape[1:].numel())):
             raise ValueError(
-                f"{theirs} has the shape {tuple(weights[theirs].shape)}, but {ours} here {tuple(shape)}; "
+                f"{theirs} has the shape {tuple(state[theirs].shape)}, but {ours} here {tuple(shape)}; "
                 "VGG's weights fit the published widths and depths only."
             )
     # A fully connected layer over 512 x 7 x 7 values is a convolution with a kernel of 7 x 7: the same numbers, reshaped.
-    network.load_state_dict(own | {ours: weights[theirs].view_as(own[ours]) for ours, theirs in names.items()})
+    return {ours: state[theirs].view(own[ours].shape) for ours, theirs in names.items()}
 
 
 def recorded(network: nn.Module, modules: Mapping[str, nn.Module], images: Tensor) -> dict[str, Tensor]:

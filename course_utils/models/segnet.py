@@ -20,8 +20,8 @@ from course_utils.models.mirrored import (
     PoolingEncoder,
     Unpool,
     convolutions,
-    load_vgg,
     recorded,
+    renamed_vgg,
 )
 from course_utils.ops.checks import whole_number
 from course_utils.ops.convmatrix import bilinear_kernel
@@ -98,12 +98,21 @@ class SegNet(nn.Module):
                 modules |= {f"convolve {count - n}": stage[0], f"decode {count - n}": stage}
         return recorded(self, modules | {"logits": self.classifier}, images)
 
-    def load_vgg16_bn(self, weights: Mapping[str, Tensor]) -> None:
-        """Load the `state_dict` of torchvision's `vgg16_bn` into the encoder; its classifier is not used.
 
-        Raises: ValueError where they do not fit, for one because the widths are not the published ones.
-        """
-        load_vgg(self.encoder, weights, vgg_keys(self.encoder.stages), unused="classifier.")
+def segnet_from_torchvision(
+    state: Mapping[str, Tensor], *, widths: Sequence[int] = VGG16_WIDTHS, depths: Sequence[int] = VGG16_DEPTHS
+) -> dict[str, Tensor]:
+    """torchvision's `vgg16_bn` `state_dict` under the names of `SegNet`: the whole encoder, and nothing of the decoder.
+
+    `network.load_state_dict(network.state_dict() | segnet_from_torchvision(state))` loads it. `widths` and `depths` are the
+    network's.
+
+    Raises: ValueError where the weights do not fit, for one because the widths are not the published ones.
+    """
+    with torch.device("meta"):  # for the names and shapes alone
+        network = SegNet(1, widths=widths, depths=depths)
+    names = {f"encoder.{ours}": theirs for ours, theirs in vgg_keys(network.encoder.stages).items()}
+    return renamed_vgg(state, names, network.state_dict(), unused="classifier.")
 
 
 class BedOfNails(nn.Module):

@@ -6,13 +6,14 @@ from tolerances import NETWORK
 from torch import nn
 
 from course_utils.models.backbones.vgg import vgg_keys
-from course_utils.models.deconvnet import DeconvNet
+from course_utils.models.deconvnet import DeconvNet, deconvnet_from_torchvision
+
+SMALL = {"widths": (4, 6, 5), "depths": (1, 2, 2), "hidden": 7, "hidden_kernel": 3}
 
 
 def small(**arguments) -> DeconvNet:
     torch.manual_seed(0)
-    sizes = {"widths": (4, 6, 5), "depths": (1, 2, 2), "hidden": 7, "hidden_kernel": 3}
-    return DeconvNet(3, **(sizes | arguments)).double().eval()
+    return DeconvNet(3, **(SMALL | arguments)).double().eval()
 
 
 def images(*shape: int) -> torch.Tensor:
@@ -56,9 +57,9 @@ def test_hidden_layers_equal_torchvision_vgg16(batch_norm: bool) -> None:
         nn.Linear(64 * 7 * 7, 40), nn.ReLU(), nn.Dropout(), nn.Linear(40, 40), nn.ReLU(), nn.Dropout(), nn.Linear(40, 9)
     )
     vgg = nn.ModuleDict({"features": features, "classifier": classifier}).double().eval()
-    network = DeconvNet(5, widths=(4, 8, 16, 32, 64), depths=(2, 2, 3, 3, 3), hidden=40, batch_norm=batch_norm)
-    network = network.double().eval()
-    network.load_vgg16(vgg.state_dict())
+    sizes = {"widths": (4, 8, 16, 32, 64), "hidden": 40, "batch_norm": batch_norm}
+    network = DeconvNet(5, **sizes).double().eval()
+    network.load_state_dict(network.state_dict() | deconvnet_from_torchvision(vgg.state_dict(), **sizes))
     if batch_norm:  # VGG has none after these two
         network.fc6[1], network.fc7[1] = nn.Identity(), nn.Identity()
     x = images(1, 3, 224, 224)
@@ -78,26 +79,30 @@ def test_weights_of_torchvision_have_the_published_names_and_shapes(batch_norm: 
     with torch.device("meta"):
         fitting, other = (vgg16_bn(), vgg16()) if batch_norm else (vgg16(), vgg16_bn())
         network = DeconvNet(21, batch_norm=batch_norm)
-        network.load_vgg16(fitting.state_dict())
+        part = deconvnet_from_torchvision(fitting.state_dict(), batch_norm=batch_norm)
+        network.load_state_dict(network.state_dict() | part)
         with pytest.raises(ValueError, match="take `vgg16_bn`"):
-            network.load_vgg16(other.state_dict())
+            deconvnet_from_torchvision(other.state_dict(), batch_norm=batch_norm)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:
-    network = small(widths=(4,), depths=(1,), batch_norm=False)
+    sizes = SMALL | {"widths": (4,), "depths": (1,), "batch_norm": False}
     weights = {"features.0.weight": torch.ones(4, 3, 3, 3), "features.0.bias": torch.ones(4)}
     weights |= {"classifier.0.weight": torch.ones(7, 4 * 3 * 3), "classifier.0.bias": torch.ones(7)}
     weights |= {"classifier.3.weight": torch.ones(7, 7), "classifier.3.bias": torch.ones(7)}
-    network.load_vgg16(weights | {"classifier.6.bias": torch.ones(2)})
+    network = small(**sizes)
+    part = deconvnet_from_torchvision(weights | {"classifier.6.bias": torch.ones(2)}, **sizes)
+    network.load_state_dict(network.state_dict() | part)
     assert network.fc6[0].weight.shape == (7, 4, 3, 3) and network.fc6[0].weight.unique().tolist() == [1]
     assert network.fc7[0].weight.unique().tolist() == [1]
     for name, tensor in (("classifier.0.weight", torch.ones(7, 4 * 7 * 7)), ("classifier.3.weight", torch.ones(9, 7))):
         with pytest.raises(ValueError, match=f"{name} has the shape"):
-            network.load_vgg16(weights | {name: tensor})
+            deconvnet_from_torchvision(weights | {name: tensor}, **sizes)
     with pytest.raises(ValueError, match="missing are .'classifier.3.bias'"):
-        network.load_vgg16({name: tensor for name, tensor in weights.items() if name != "classifier.3.bias"})
+        without = {name: tensor for name, tensor in weights.items() if name != "classifier.3.bias"}
+        deconvnet_from_torchvision(without, **sizes)
     with pytest.raises(ValueError, match="left over .'features.1.running_mean'"):
-        network.load_vgg16(weights | {"features.1.running_mean": torch.ones(4)})
+        deconvnet_from_torchvision(weights | {"features.1.running_mean": torch.ones(4)}, **sizes)
 
 
 @pytest.mark.parametrize("size", [(24, 24), (25, 31), (8, 8), (9, 40), (40, 13), (64, 47)])
@@ -171,9 +176,9 @@ def keys_of_vgg(network) -> list[str]:
         (lambda: small()(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "torch.uint8 .* divide bytes by 255"),
         (lambda: small(widths=8), "widths must be a tuple of integers, one for each stage, but is 8"),
         (lambda: small(depths=1), "depths must be a tuple of integers"),
-        (lambda: small().load_vgg16(None), "weights must be a state_dict, .* but is NoneType"),
+        (lambda: deconvnet_from_torchvision(None, **SMALL), "weights must be a state_dict, .* but is NoneType"),
         (
-            lambda: small().load_vgg16(dict.fromkeys(keys_of_vgg(small()), 1)),
+            lambda: deconvnet_from_torchvision(dict.fromkeys(keys_of_vgg(small()), 1), **SMALL),
             "features.0.weight must be a tensor, but is int",
         ),
     ],
