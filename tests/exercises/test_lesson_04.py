@@ -170,6 +170,11 @@ WRONG = {
         lambda x, k, s, p: (lambda out: out[p : out.shape[1] - p, p : out.shape[0] - p])(transposed(x, k, stride=s)),
         "a shape says the rows first",
     ),
+    "cut by the library, without the stride": (
+        "cropped",
+        lambda x, k, s, p: transposed(x, k, stride=1, padding=p),
+        "The stride changes nothing in yours",
+    ),
     "size without brackets": (
         "transposed_size",
         lambda n, k, s, p, d, o: n - 1 * s + d * (k - 1) + 1 - 2 * p + o,

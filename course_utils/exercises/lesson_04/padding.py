@@ -90,6 +90,12 @@ padding_ignored
     - [padding : rows - padding, padding : columns - padding]
     +
 
+stride_left_out
+    The stride changes nothing in yours: the blocks stand one place apart, whatever it is. Give it to
+    `F.conv_transpose2d`, `stride=stride`, and only the padding not.
+    - , stride=stride
+    +
+
 cut_by_one
     You cut off one row and one column on each side, whatever the padding is. That is right for a padding of 1 only.
     - padding : rows - padding, padding : columns - padding
