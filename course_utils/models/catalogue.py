@@ -1,75 +1,42 @@
 """The course's networks by name."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from course_utils.models.backbones.small import small_resnet
 from course_utils.ops.checks import whole_number
 
 # What makes the VGG-16 of DeconvNet and SegNet a network that two cores can train.
 SMALL = {"widths": (16, 32, 48, 64, 96), "depths": (1, 1, 2, 2, 2)}
 
 
-def _small_fcn(num_classes: int, *, stride: int) -> nn.Module:
-    from course_utils.models.backbones.small import small_resnet
-    from course_utils.models.fcn import FCN
+class Entry(NamedTuple):
+    """What builds a network: a class or function of a module here, called with a number of classes and settings."""
 
-    return FCN(small_resnet(), num_classes, stride=stride)
-
-
-def _fcn_vgg16(num_classes: int, *, stride: int) -> nn.Module:
-    from course_utils.models.fcn import fcn_vgg16
-
-    return fcn_vgg16(num_classes, stride=stride)
+    module: str
+    name: str
+    settings: Mapping[str, Any] = {}
+    on_small_resnet: bool = False  # its first argument is a backbone, here `small_resnet()`
 
 
-def _fcn_resnet50(num_classes: int) -> nn.Module:
-    from course_utils.models.fcn import fcn_resnet50
-
-    return fcn_resnet50(num_classes)
-
-
-def _deconvnet(num_classes: int) -> nn.Module:
-    from course_utils.models.deconvnet import DeconvNet
-
-    return DeconvNet(num_classes)
-
-
-def _deconvnet_small(num_classes: int) -> nn.Module:
-    from course_utils.models.deconvnet import DeconvNet
-
-    return DeconvNet(num_classes, **SMALL, hidden=128, hidden_kernel=3)
-
-
-def _segnet(num_classes: int) -> nn.Module:
-    from course_utils.models.segnet import SegNet
-
-    return SegNet(num_classes)
-
-
-def _segnet_small(num_classes: int) -> nn.Module:
-    from course_utils.models.segnet import SegNet
-
-    return SegNet(num_classes, **SMALL)
-
-
-# A name, and what builds the network for a number of classes. No weights are fetched. An architecture's module is imported
-# when it is asked for.
-MODELS: dict[str, Callable[[int], nn.Module]] = {
-    "fcn32s": partial(_small_fcn, stride=32),
-    "fcn16s": partial(_small_fcn, stride=16),
-    "fcn8s": partial(_small_fcn, stride=8),
-    "fcn4s": partial(_small_fcn, stride=4),
-    "fcn_vgg16_32s": partial(_fcn_vgg16, stride=32),
-    "fcn_vgg16_16s": partial(_fcn_vgg16, stride=16),
-    "fcn_vgg16_8s": partial(_fcn_vgg16, stride=8),
-    "fcn_resnet50": _fcn_resnet50,
-    "deconvnet_small": _deconvnet_small,
-    "deconvnet": _deconvnet,
-    "segnet_small": _segnet_small,
-    "segnet": _segnet,
+# No weights are fetched. An architecture's module is imported when it is asked for.
+MODELS = {
+    "fcn32s": Entry(".fcn", "FCN", {"stride": 32}, on_small_resnet=True),
+    "fcn16s": Entry(".fcn", "FCN", {"stride": 16}, on_small_resnet=True),
+    "fcn8s": Entry(".fcn", "FCN", {"stride": 8}, on_small_resnet=True),
+    "fcn4s": Entry(".fcn", "FCN", {"stride": 4}, on_small_resnet=True),
+    "fcn_vgg16_32s": Entry(".fcn", "fcn_vgg16", {"stride": 32}),
+    "fcn_vgg16_16s": Entry(".fcn", "fcn_vgg16", {"stride": 16}),
+    "fcn_vgg16_8s": Entry(".fcn", "fcn_vgg16", {"stride": 8}),
+    "fcn_resnet50": Entry(".fcn", "fcn_resnet50"),
+    "deconvnet_small": Entry(".deconvnet", "DeconvNet", {**SMALL, "hidden": 128, "hidden_kernel": 3}),
+    "deconvnet": Entry(".deconvnet", "DeconvNet"),
+    "segnet_small": Entry(".segnet", "SegNet", SMALL),
+    "segnet": Entry(".segnet", "SegNet"),
 }
 
 
@@ -88,7 +55,10 @@ def build(name: str, num_classes: int) -> nn.Module:
             f"There is no model {name!r}; choose one of {', '.join(MODELS)}, or smp:ARCHITECTURE:ENCODER, for example "
             "smp:unet:resnet18."
         )
-    return MODELS[name](num_classes)
+    entry = MODELS[name]
+    make = getattr(import_module(entry.module, __package__), entry.name)
+    backbone = [small_resnet()] if entry.on_small_resnet else []
+    return make(*backbone, num_classes, **entry.settings)
 
 
 def _smp(name: str, num_classes: int) -> nn.Module:

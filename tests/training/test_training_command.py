@@ -15,9 +15,21 @@ from course_utils.training import __main__ as command, estimate
 from course_utils.training.history import History
 
 
+def convolution(num_classes: int) -> nn.Module:
+    return nn.Conv2d(3, num_classes, 3, padding=1)
+
+
+class Broken(nn.Conv2d):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(3, num_classes, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images) * torch.nan
+
+
 @pytest.fixture(autouse=True)
 def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(catalogue.MODELS, "tiny", lambda num_classes: nn.Conv2d(3, num_classes, 3, padding=1))
+    monkeypatch.setitem(catalogue.MODELS, "tiny", catalogue.Entry(__name__, "convolution"))
     monkeypatch.delenv("COURSE_DATA", raising=False)
 
 
@@ -186,11 +198,7 @@ def test_what_cannot_be_trained(tmp_path: Path, capsys: pytest.CaptureFixture, c
 def test_a_loss_that_is_no_number(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Broken(nn.Conv2d):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return super().forward(images) * torch.nan
-
-    monkeypatch.setitem(catalogue.MODELS, "tiny", lambda num_classes: Broken(3, num_classes, 1))
+    monkeypatch.setitem(catalogue.MODELS, "tiny", catalogue.Entry(__name__, "Broken"))
     assert command.main(arguments(tmp_path)) == 1
     assert "The loss is not finite at step 1 of 5 (loss = nan). Its batch was train-0000" in capsys.readouterr().err
 
