@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_06 import interpolating
 from course_utils.exercises.lesson_06.numbers import drawn, mixed
 from course_utils.exercises.slips import read_slips
 
@@ -124,6 +125,12 @@ nearest_at_the_skips
     - size=skip.shape[-2:], mode="bilinear", align_corners=False
     + size=skip.shape[-2:]
 
+doubled_and_cropped
+    At the skips you double the logits, and crop what is too much, as FCN itself does. A map of 3 columns comes from 5
+    or from 6, and covers all of them: interpolate to the size of the finer map, not by a factor.
+    - F.interpolate(logits, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+    + F.interpolate(logits, scale_factor=2, mode="bilinear", align_corners=False)[..., : skip.shape[-2], : skip.shape[-1]]
+
 middle_not_added
     The coarsest scores pass the middle map's size, but its scores are not added there. There are two skips: add at
     each size that you come by.
@@ -153,6 +160,12 @@ corners_aligned_at_the_end
     - size=size, mode="bilinear", align_corners=False
     + size=size, mode="bilinear", align_corners=True
 
+corners_aligned_at_the_skips
+    The last step is right, but at the skips you aligned the corners (`align_corners=True`), which shifts what is
+    between them. Pixels are areas here, in all three steps: False.
+    - size=skip.shape[-2:], mode="bilinear", align_corners=False
+    + size=skip.shape[-2:], mode="bilinear", align_corners=True
+
 averaged
     You take means, where FCN adds. How much each map has to say is learned in the weights of its own scores.
     - skip + F.interpolate(logits, size=skip.shape[-2:], mode="bilinear", align_corners=False)
@@ -180,6 +193,12 @@ three_by_three
     already: 1 × 1.
     - kernel_size=1
     + kernel_size=3, padding=1
+
+padded
+    Your score layers have a padding, so that a frame of zeros, scored as if they were pixels, lies around each map.
+    It takes `padding=1` to keep the size with kernels of 3 × 3; those of 1 × 1 keep it by themselves.
+    - kernel_size=1
+    + kernel_size=1, padding=1
 
 without_biases
     Your scores have no biases. A bias says how likely a class is before anything is seen: leave `bias` as it is.
@@ -237,8 +256,11 @@ FCNHead = Exercise(
         "run through one of them from the coarsest, run through the other so, too. Only scores are fused, not the maps.",
         "must match the size of tensor": "Sizes differ where you add: interpolate to the `size` of the finer map, not by a "
         "factor. If it is the number of channels that differs, score the maps first.",
+        "argument: 'kernel_size'": "`nn.Conv2d` takes three numbers: channels that come in, channels that go out, and the side "
+        "of the kernel, here 1.",
         "positional argument": "`__init__` takes `channels` and `num_classes`, `forward` takes `maps` and `size`; both have "
         "`self` before.",
+        **interpolating.ERRORS,
     },
     difficulty=3,
     minutes=15,

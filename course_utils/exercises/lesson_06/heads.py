@@ -167,14 +167,6 @@ relu_at_the_end
     - F.conv2d(hidden, kernel2, bias2)
     + F.relu(F.conv2d(hidden, kernel2, bias2))
 
-relu_moved_to_the_end
-    The kernels are right now, but the ReLU has moved to the end. It stands between the layers: without it there two
-    linear layers are one, and scores may be negative.
-    - F.relu(F.conv2d(features, kernel1, bias1))
-    + F.conv2d(features, kernel1, bias1)
-    - F.conv2d(hidden, kernel2, bias2)
-    + F.relu(F.conv2d(hidden, kernel2, bias2))
-
 second_kernel_as_large
     The first kernel is right now, but the second one is as large, with the same weights at each place. The second
     layer sees what the first one makes of a single window: one place. A 1 × 1 kernel was right for it.
@@ -238,6 +230,8 @@ convolutional_head = Exercise(
     ],
     reference=_head_in_the_package,
     draw=_draw_classifier,
+    differentiable=["features"],  # weights may be copied into layers
+    library=["convolutionalise"],
     common_errors={
         "Given groups=1": _WEIGHT_AXES,
         "should have at least three dimensions": _WEIGHT_AXES,
@@ -245,6 +239,8 @@ convolutional_head = Exercise(
         "convolutions do it, or take the windows one by one.",
         "is invalid for input of size": _WEIGHT_AXES,
         "don't multiply up to the size": _WEIGHT_AXES,
+        "expected bias to be 1-dimensional": "There is a bias for each output: the first layer has D and `bias1`, the second K "
+        "and `bias2`. A first kernel of another D than that of `weight1` has taken its h and w from elsewhere than from `size`.",
         "Kernel size can't be greater": "The kernel is larger than the map. It has h rows and w columns, as `size` says.",
     },
     given=given_convolutional_head,

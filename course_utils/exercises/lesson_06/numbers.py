@@ -1,4 +1,5 @@
-"""The numbers on which the exercises of lesson 06 are tried: whole ones, so that sums are exact in float32.
+"""The numbers on which the exercises of lesson 06 are tried: quarters, of which sums are exact in float32, and which
+no rounding to whole numbers or to one decimal leaves as they are.
 
 Where a map is half as large as another, it is rounded up, so that the likeliest mistake, to double and to crop, runs on all.
 """
@@ -8,8 +9,8 @@ from torch import Tensor
 
 
 def drawn(generator: torch.Generator, *shape: int, double: bool = False) -> Tensor:
-    numbers = torch.randint(-9, 10, shape, generator=generator)
-    return numbers.double() if double else numbers.float()
+    numbers = torch.randint(-39, 40, shape, generator=generator) / 4
+    return numbers.double() if double else numbers
 
 
 def mixed(count: int, *shape: int) -> Tensor:

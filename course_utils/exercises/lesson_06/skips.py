@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_06 import interpolating
 from course_utils.exercises.lesson_06.numbers import drawn, mixed
 from course_utils.exercises.slips import read_slips
 from course_utils.models.layers import resize
@@ -22,7 +23,6 @@ _SIZES_DIFFER = (
     "What you add differs in size. Twice the coarse size is not always the fine one (of 5 rows, pooling makes 3): take "
     "the size that `fine` has, rows first, and ask `F.interpolate` for that `size`, not for a factor."
 )
-_SIZE_OF_TWO = "`size` wants the rows and the columns only, the last two of a map's four axes."
 
 
 def by_transposed_convolution(coarse: Tensor, fine: Tensor) -> Tensor:
@@ -153,6 +153,12 @@ columns_for_both
     - size=fine.shape[-2:]
     + size=fine.shape[-1]
 
+factor_as_size
+    The number that `F.interpolate` takes after the map is the size, not a factor: yours makes a map of 2 × 2 of
+    every map. Give it the two numbers of rows and columns that `fine` has.
+    - size=fine.shape[-2:]
+    + size=2
+
 added_as_they_are
     You add the coarse scores as they are. They have about half as many rows and columns: `F.interpolate` enlarges
     them.
@@ -214,7 +220,7 @@ fuse = Exercise(
     fuse,
     [
         (mixed(12, 1, 2, 2, 3), mixed(30, 1, 2, 3, 5)),
-        (mixed(24, 2, 2, 2, 3), mixed(96, 2, 2, 4, 6)),
+        (mixed(24, 2, 2, 2, 3) / 4, mixed(96, 2, 2, 4, 6) / 4),
     ],
     [*SLIPS, by_transposed_convolution],
     [
@@ -228,11 +234,7 @@ fuse = Exercise(
     common_errors={
         "must match the size of tensor": _SIZES_DIFFER,
         "doesn't match the broadcast shape": _SIZES_DIFFER,
-        "linear mode needs": 'Linear is for signals; along both axes of a map it is "bilinear".',
-        "output size must match": _SIZE_OF_TWO,
-        "same number of spatial dimensions": _SIZE_OF_TWO,
-        "either size or scale_factor should be defined": "`F.interpolate` wants to know how large: `size=` the fine map's.",
-        "only one of size or scale_factor": "A size and a factor are one answer too many: the size is enough.",
+        **interpolating.ERRORS,
     },
     difficulty=2,
     minutes=8,

@@ -51,6 +51,15 @@ from_the_first_class
     + weight[0] = kernel
     + return weight
 
+rest_left_at_random
+    Your kernel stands where it should, but where the classes differ the weights are still those that PyTorch began
+    with, at random: every class gets noise from all others. Begin with zeros.
+    - return torch.eye(num_classes)[:, :, None, None] * kernel
+    + layer = torch.nn.ConvTranspose2d(num_classes, num_classes, size, stride=factor, bias=False)
+    + for c in range(num_classes):
+    +     layer.weight.data[c, c] = kernel
+    + return layer.weight.data
+
 zeros_on_the_diagonal
     The other way round: your kernel stands where the classes differ, and where they are the same there is zero.
     - torch.eye(num_classes)
@@ -80,11 +89,23 @@ tents_averaged
     - torch.outer(tent, tent)
     + (tent[:, None] + tent) / 2
 
+tents_added
+    The classes are kept apart, but you add the two tents. Bilinear means linear along one axis, then along the
+    other: the weights are multiplied, and a corner is far in both.
+    - torch.outer(tent, tent)
+    + tent[:, None] + tent
+
 all_ones
     The classes are kept apart, but all taps are 1: neighbours are added up, near or far. Bilinear weights fall with
     the distance from the kernel's centre.
     - torch.outer(tent, tent)
     + torch.ones(size, size)
+
+distance_with_a_sign
+    The classes are kept apart, but your tent rises on one side of the centre as it falls on the other, to values
+    above 1: a distance has no sign. A tent falls to both sides.
+    - (torch.arange(size) - (size - 1) / 2).abs()
+    + torch.arange(size) - (size - 1) / 2
 
 centre_too_far_right
     The classes are kept apart, but for an even factor the peak is half a pixel too far to the right: an even number
@@ -224,6 +245,9 @@ bilinear_start = Exercise(
     reference=lambda num_classes, factor: torch.einsum(
         "ab, yx -> abyx", torch.eye(num_classes), convmatrix.bilinear_kernel(factor)
     ),
+    unaffected={
+        "bilinear weights lie between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"],
+    },
     common_errors={
         "for -: 'range' and": "`range` cannot be computed with; `torch.arange(k)` gives the same numbers as a tensor.",
         "Expected 1-D": "`torch.outer` takes two vectors: one tent along each axis.",
