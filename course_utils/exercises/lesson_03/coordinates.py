@@ -53,27 +53,11 @@ no_half_pixel
     - (pixel + 0.5) * n_in / n_out - 0.5
     + pixel * n_in / n_out
 
-no_half_pixel_and_no_clamp
-    For align_corners=False the half pixel is missing: i · n_in / n_out is a rule for the left edges of the pixels, but
-    it is their centres that look. The result is not clamped to [0, n_in - 1] either.
-    - (pixel + 0.5) * n_in / n_out - 0.5
-    + pixel * n_in / n_out
-    - .clamp(0, n_in - 1)
-    +
-
 half_pixel_not_taken_off
     For align_corners=False you add the half pixel, but do not take it off again: it is half a pixel of the output that
     is added, and half a pixel of the input that has to come off.
     - n_out - 0.5
     + n_out
-
-half_pixel_not_taken_off_and_no_clamp
-    For align_corners=False you add the half pixel, but do not take it off again: yours is measured from the left edge,
-    where the centre of input pixel 0 is at ½. Its number is 0. And the result has to stay within [0, n_in - 1].
-    - n_out - 0.5
-    + n_out
-    - .clamp(0, n_in - 1)
-    +
 
 half_pixel_not_scaled
     For align_corners=False you scale first and shift then. Add the half pixel of the output before scaling, take the
@@ -100,16 +84,33 @@ half_pixel_for_points_too
     + (pixel + 0.5) * (n_in - 1) / (n_out - 1) - 0.5
 
 not_clamped
-    Both rules are right, but the first and the last output pixels look outside the input. Clamp to [0, n_in - 1]: the
+    Nothing keeps the first and the last output pixels from looking outside the input. Clamp to [0, n_in - 1]: the
     border's own value is repeated there.
     - .clamp(0, n_in - 1)
     +
+
+one_number_is_the_least
+    `clamp` takes one number for the least that is allowed: none of your pixels looks at less than n_in - 1. Give it
+    both ends.
+    - .clamp(0, n_in - 1)
+    + .clamp(n_in - 1)
 
 clamped_below_only
     Below 0 you clamp, but the last output pixels still look beyond the last input pixel. The last of n_in pixels has
     the number n_in - 1.
     - clamp(0, n_in - 1)
     + clamp(min=0)
+
+clamped_above_only
+    Above n_in - 1 you clamp, but the first output pixels still look at numbers below 0. The first of n_in pixels has
+    the number 0.
+    - clamp(0, n_in - 1)
+    + clamp(max=n_in - 1)
+
+counted_from_one
+    You count the output pixels from 1, so that all of them look too far to the right. The first has the number 0.
+    - torch.arange(n_out
+    + torch.arange(1, n_out + 1
 
 last_corner_not_reached
     For align_corners=True the last output pixel, n_out - 1, has to look at n_in - 1. There are n_out pixels, but one
@@ -122,6 +123,12 @@ last_corner_passed
     fewer, too: 1 comes off n_in as well as off n_out.
     - source = pixel * (n_in - 1) / (n_out - 1)
     + return pixel * n_in / (n_out - 1)
+
+last_corner_reached_too_early
+    For align_corners=True your steps are too long, and only the clamp keeps the last pixels inside. Between n_in pixels
+    there is one step fewer, too: 1 comes off n_in as well as off n_out.
+    - pixel * (n_in - 1) / (n_out - 1)
+    + pixel * n_in / (n_out - 1)
 
 sizes_instead_of_steps
     For align_corners=True you divide the sizes, n_in / n_out. Between the corner pixels' centres there is one step
@@ -158,12 +165,11 @@ ratio_of_points_inverted
     - source = pixel * (n_in - 1) / (n_out - 1)
     + return pixel * (n_out - 1) / (n_in - 1)
 
-ratio_inverted
-    Both your ratios are upside down: in twice as many output pixels a step is half an input pixel, n_in / n_out.
-    - source = pixel * (n_in - 1) / (n_out - 1)
-    + return pixel * (n_out - 1) / (n_in - 1)
-    - n_in / n_out
-    + n_out / n_in
+ratio_of_points_inverted_and_clamped
+    For align_corners=True your ratio is upside down, and only the clamp keeps the pixels inside: the last output pixel,
+    n_out - 1, has to come out at n_in - 1 by itself.
+    - pixel * (n_in - 1) / (n_out - 1)
+    + pixel * (n_out - 1) / (n_in - 1)
 
 rounded_down
     Your coordinates are whole numbers. The fraction is wanted: it says how the two neighbours are mixed.
@@ -191,6 +197,8 @@ source_coordinates = Exercise(
         (7, 3, True),
         (4, 9, False),
         (6, 5, True),
+        (1, 3, False),
+        (1, 2, True),
     ],
     SLIPS,
     [
@@ -201,8 +209,13 @@ source_coordinates = Exercise(
         "`clamp` keeps the first and the last inside.",
     ],
     reference=_coordinates_by_a_ramp,
-    common_errors={"'range' and": "`torch.arange(n_out)` can be computed with, `range(n_out)` cannot."},
+    common_errors={
+        "'range' and": "`torch.arange(n_out)` can be computed with, `range(n_out)` cannot.",
+        "invalid combination of arguments": "Say the type by its name: `torch.arange(n_out, dtype=torch.float64)`.",
+    },
     draw=_sizes_and_rule,
+    library=("interpolate", "interp"),
+    unaffected={"no pixel looks at a number below 0": ["absolute result", "nothing below 0 result"]},
     difficulty=2,
     minutes=8,
 )

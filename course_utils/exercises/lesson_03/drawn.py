@@ -9,9 +9,9 @@ def between(generator: torch.Generator, low: int, high: int) -> int:
 
 
 def different_numbers(generator: torch.Generator, *shape: int) -> Tensor:
-    """Different whole numbers above 0, as float32: exact, and of the type that `torch.zeros` has."""
+    """Different odd quarters, some below 0, as float32: exact, and of the type that `torch.zeros` has."""
     count = torch.Size(shape).numel()
-    return (torch.randperm(2 * count, generator=generator)[:count] + 1).float().reshape(shape)
+    return ((torch.randperm(2 * count, generator=generator)[:count] - count + 0.5) / 2).reshape(shape)
 
 
 def two_sizes(generator: torch.Generator) -> tuple[int, int]:

@@ -54,6 +54,12 @@ bicubic_with_corners
     - "bilinear", align_corners=False
     + "bicubic", align_corners=True
 
+factor_taken_for_the_size
+    Your map is always `factor` × `factor`: without its name, the second argument of `F.interpolate` is the size. Write
+    `scale_factor=factor`.
+    - scale_factor=factor
+    + factor
+
 shifted_back
     You shift the map as a whole. It is not shifted but stretched: right in the middle, and wrong by more and more
     towards the ends; and what leaves at one end comes in at the other.
@@ -83,8 +89,8 @@ upsample_features = Exercise(
     "upsample_features",
     upsample_features,
     [
-        (torch.tensor([[[[0.5, 2.5, 4.5, 6.5], [10.5, 12.5, 14.5, 16.5]]]]), 2),
-        (torch.tensor([[[[1.0, 8.0], [9.0, 2.0], [3.0, 4.0]]]]), 3),
+        (torch.tensor([[[[0.5, 2.5, 4.5, 6.5]]]]), 2),
+        (torch.tensor([[[[1.25, -8.0], [9.0, 2.5], [-0.75, 4.0]]]]), 3),
     ],
     [*SLIPS, zeros_beyond_the_border],
     [
@@ -97,10 +103,15 @@ upsample_features = Exercise(
     ),
     common_errors={
         "align_corners option can only be set": "`align_corners` belongs to the modes linear, bilinear and bicubic.",
+        "only one of": "Give the size or the factor, not both. Without a name, the second argument of `F.interpolate` is "
+        '`size` and the third `scale_factor`: write `mode="bilinear"`.',
+        "could not convert string": "Without a name, the second argument of `nn.Upsample` is `scale_factor`: write "
+        '`mode="bilinear"`.',
         "Got 4D input": "`linear` is for signals; for maps it is called `bilinear`.",
         "Got 3D input": "Bilinear mode takes (B, C, H, W): keep all four axes.",
     },
     draw=_pooled_and_factor,
+    differentiable=("pooled",),
     given=given_upsample_features,
     difficulty=1,
     minutes=5,

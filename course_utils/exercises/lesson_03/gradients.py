@@ -21,9 +21,10 @@ def _means(generator: torch.Generator, n_out: int, n_in: int) -> Tensor:
 
 
 def _gradient_and_matrices(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """An output with as many rows as columns, so that matrices in the wrong places run; the input has more columns than rows."""
     n_in, n_out = between(generator, 2, 4), between(generator, 5, 7)
     gradient = torch.randn(n_out, n_out, generator=generator, dtype=torch.float64)
-    return gradient, _means(generator, n_out, n_in), _means(generator, n_out, n_in)
+    return gradient, _means(generator, n_out, n_in), _means(generator, n_out, n_in + 1)
 
 
 SLIPS = read_slips("""
@@ -97,6 +98,12 @@ resize_gradient = Exercise(
             torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], dtype=torch.float64),
             torch.tensor([[0.75, 0.25], [0.375, 0.625], [0.125, 0.875]], dtype=torch.float64),
         ),
+        # More rows, fewer columns.
+        (
+            torch.tensor([[2.5, -0.75, 3.0, 1.0], [-4.0, 6.0, 0.5, -2.0]], dtype=torch.float64),
+            torch.tensor([[0.625, 0.375, 0.0], [0.0, 0.25, 0.75]], dtype=torch.float64),
+            torch.tensor([[1.0, 0.0], [0.875, 0.125], [0.5, 0.5], [0.0, 1.0]], dtype=torch.float64),
+        ),
     ],
     SLIPS,
     [
@@ -112,6 +119,8 @@ resize_gradient = Exercise(
         "does not require grad": "There is no x here to differentiate by: write the gradient down as a product of matrices.",
     },
     draw=_gradient_and_matrices,
+    library=("backward", "autograd", "vjp"),
+    unaffected={"what is asked for is a gradient, and nobody differentiates it again": ["detached"]},
     difficulty=2,
     minutes=8,
 )

@@ -104,6 +104,11 @@ hats_not_cut_off
     - .clamp(min=0)
     +
 
+distance_with_a_sign
+    Your distances are negative for pixels to the right of the coordinate, so that these get more than 1. Take `abs()`.
+    - .abs()
+    +
+
 distance_as_weight
     Your weights are the distances: the further away, the more. It is the other way round, 1 minus the distance, as long
     as that is above 0.
@@ -199,6 +204,17 @@ matrix_without_half_pixel
     - (pixel + 0.5) * n_in / n_out - 0.5
     + pixel * n_in / n_out
 
+half_pixel_kept
+    Your coordinates are half a pixel too large: (i + ½) n_in / n_out is measured from the left edge, and the centre of
+    input pixel 0 is at ½ there. Take ½ off.
+    - n_out - 0.5
+    + n_out
+
+ratio_upside_down
+    Your ratio is upside down: in twice as many output pixels each is half an input pixel wide, n_in / n_out.
+    - n_in / n_out
+    + n_out / n_in
+
 matrix_with_aligned_corners
     This is the matrix of align_corners=True: its first and last rows have a single 1 and the steps are even between
     them. Asked for is align_corners=False.
@@ -230,7 +246,7 @@ bicubic_matrix
 interpolation_matrix = Exercise(
     "interpolation_matrix",
     interpolation_matrix,
-    [(2, 4), (3, 7), (7, 3), (9, 4), (5, 6)],
+    [(2, 4), (3, 7), (7, 3), (9, 4), (5, 6), (1, 3)],
     SLIPS,
     [
         "Row i says from which input pixels output pixel i takes how much. Where does it look? You have computed that.",
@@ -242,10 +258,21 @@ interpolation_matrix = Exercise(
     common_errors={
         "out of bounds": "The last pixel has no right neighbour. Clamp the coordinate to [0, n_in - 1]; at n_in - 1 itself t is "
         "0, and the neighbour that is not there has no weight.",
+        "must match the size of tensor": "There are n_out coordinates and n_in pixels: `source[:, None]` makes a column of the "
+        "coordinates, so that each meets each pixel.",
+        "shape mismatch": "A weight needs a row and a column: `matrix[torch.arange(n_out), left] = ...`.",
         "tensors used as indices": "Row and column numbers must be whole: `.floor().long()`.",
         "valid indices": "Row and column numbers must be whole: `int(...)`, or `.floor().long()` of a tensor.",
     },
     draw=two_sizes,
+    library=("interpolate", "bilinear_resize"),
+    unaffected={
+        "a bilinear weight lies between 0 and 1": [
+            "absolute result",
+            "nothing below 0 result",
+            "nothing above 1 result",
+        ]
+    },
     difficulty=2,
     minutes=12,
 )

@@ -91,7 +91,8 @@ bed_of_nails = Exercise(
     bed_of_nails,
     [
         (torch.tensor([[[[3.0, 7.0]]]]), 2),
-        (torch.tensor([[[[2.0, 9.0, 4.0], [5.0, 1.0, 8.0]]]]), 3),
+        (torch.tensor([[[[-2.5, 6.0]]]]), 1),
+        (torch.tensor([[[[2.25, -9.0, 4.5], [-0.75, 1.0, 8.0]]]]), 3),
     ],
     SLIPS,
     [
@@ -105,9 +106,11 @@ bed_of_nails = Exercise(
         "first, of a map that is f times as high and wide. Rows and columns are the third and fourth axis: `[:, :, …, …]`.",
         "values to unpack": "x has four axes: image, channel, row, column.",
         "sizes provided": "x has four axes, image, channel, row, column: two indices take a whole map, not a value.",
+        "argument 'bias'": "The third argument of `F.conv_transpose2d` is the bias: write `stride=factor`.",
         "out of bounds": "Rows come before columns: x[:, :, row, column], of H rows and W columns.",
     },
     draw=_map_and_factor,
+    differentiable=True,
     difficulty=1,
     minutes=4,
 )

@@ -12,7 +12,8 @@ from course_utils.ops import unpool
 
 def max_unpool(x: Tensor, indices: Tensor, output_size: tuple[int, int]) -> Tensor:
     """Put x (B, C, h, w) back where max pooling took it from, in (B, C, H, W) zeros with (H, W) = output_size. indices
-    (B, C, h, w): the places as `F.max_pool2d(..., return_indices=True)` numbers them, row · W + column in each plane."""
+    (B, C, h, w): the places as `F.max_pool2d(..., return_indices=True)` numbers them, row · W + column in each plane, each of
+    them once, as the windows do not overlap."""
     height, width = output_size
     batch, channels = x.shape[:2]
     result = x.new_zeros(batch, channels, height * width)
@@ -24,8 +25,8 @@ def max_unpool(x: Tensor, indices: Tensor, output_size: tuple[int, int]) -> Tens
 # pooled size, so that an answer that forgets the output's size runs, and can be told what is wrong with it.
 _POOLED = torch.tensor(
     [
-        [[[6.0, 2.0, 9.0], [4.0, 8.0, 1.0]], [[15.0, 7.0, 3.0], [11.0, 5.0, 12.0]]],
-        [[[21.0, 14.0, 17.0], [10.0, 20.0, 13.0]], [[16.0, 22.0, 18.0], [25.0, 19.0, 23.0]]],
+        [[[6.0, -2.5, 9.0], [4.0, 8.0, 1.0]], [[15.0, 7.0, -3.0], [11.0, 5.25, 12.0]]],
+        [[[21.0, 14.0, 17.0], [-10.0, 20.0, 13.0]], [[16.0, 22.0, -18.75], [25.0, 19.0, 23.0]]],
     ]
 )
 _PLACES = torch.tensor(
@@ -36,12 +37,11 @@ _PLACES = torch.tensor(
 )
 
 
-def _overlapping_windows(generator: torch.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
-    """Windows of 3 x 3 at every second pixel: two may share a maximum. The map is twice the pooled size, as it is with windows
-    of 2 x 2, so that `F.max_unpool2d` takes these shapes with either kernel."""
+def _pooled(generator: torch.Generator) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """Values that a later layer has made, and the places that a map of twice their size was pooled from."""
     size = 2 * between(generator, 3, 4), 2 * between(generator, 5, 6)
-    maps = different_numbers(generator, 2, 3, *size)
-    return *F.max_pool2d(maps, 3, stride=2, padding=1, return_indices=True), size
+    indices = F.max_pool2d(different_numbers(generator, 2, 3, *size), 2, return_indices=True)[1]
+    return different_numbers(generator, *indices.shape), indices, size
 
 
 SLIPS = read_slips("""
@@ -120,15 +120,22 @@ read_instead_of_written
     - return result.reshape(batch, channels, height, width)
     + return result.gather(2, indices.flatten(2)).reshape(x.shape)
 
+size_taken_for_the_stride
+    The fourth argument of `F.max_unpool2d` is the stride: without its name, your size is taken for the distance between
+    the windows. Write `output_size=output_size`.
+    - return result.reshape(batch, channels, height, width)
+    + return F.max_unpool2d(x, indices, 2, output_size)
+
+size_taken_for_the_window
+    The third argument of `F.max_unpool2d` is the size of the windows: yours are as large as the whole map. Write
+    `output_size=output_size`.
+    - return result.reshape(batch, channels, height, width)
+    + return F.max_unpool2d(x, indices, output_size)
+
 filled_by_nearest
     Your blocks are filled with copies. Max unpooling puts each value to one place only; everywhere else it is 0.
     - return result.reshape(batch, channels, height, width)
     + return F.interpolate(x, size=output_size, mode="nearest")
-
-added_instead_of_put
-    Where two windows overlap, one pixel can be the maximum of both: its value is then put there twice, not added up.
-    - scatter_
-    + scatter_add_
 
 counted_column_by_column
     You read the indices column by column. They count row by row: index = row · W + column.
@@ -142,7 +149,7 @@ max_unpool = Exercise(
     max_unpool,
     [
         (torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.tensor([[[[5, 2], [12, 15]]]]), (4, 4)),
-        (torch.tensor([[[[5.0, 9.0]], [[7.0, 4.0]]]]), torch.tensor([[[[1, 6]], [[4, 3]]]]), (2, 4)),
+        (torch.tensor([[[[-0.75, 9.0]], [[7.0, -4.5]]]]), torch.tensor([[[[1, 6]], [[4, 3]]]]), (2, 4)),
         (_POOLED, _PLACES, (5, 7)),
     ],
     SLIPS,
@@ -162,12 +169,16 @@ max_unpool = Exercise(
         "shape mismatch": "An index numbers the pixels of one plane: image and channel have to be said as well, plane by plane "
         "in a loop, or by `scatter_`, which keeps the planes apart.",
         "invalid max index": "Without output_size nobody knows whether the map was even or odd.",
-        "invalid output_size": "`F.max_unpool2d` asks for the kernel that pooled, and the shapes do not tell it, because windows "
-        "may overlap. The indices are enough: write the values to them yourself.",
+        "invalid output_size": "`F.max_unpool2d` asks for the size of the windows, which the task does not name. The indices are "
+        "enough: write the values to them yourself.",
+        "non-negative spatial": "The fifth argument of `F.max_unpool2d` is the padding: write `output_size=output_size`.",
+        "for index": "`scatter_(axis, places, values)`: the places come first, then the values.",
         "is invalid for input of size": "The result has B · C · H · W values, with (H, W) = output_size. `gather` gives only as "
         "many as there are indices, because it reads; `scatter_` writes.",
     },
-    draw=_overlapping_windows,
+    draw=_pooled,
+    differentiable=("x",),
+    library=("max_unpool2d", "MaxUnpool2d"),
     difficulty=2,
     minutes=10,
 )

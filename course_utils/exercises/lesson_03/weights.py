@@ -116,13 +116,13 @@ terms_of_the_polynomial
     + 1, x, y, x * y
 
 arranged_as_a_square
-    Your four weights are right, but arranged as the square is, (2, 2). Asked for is one row of four: 00, 10, 01, 11.
+    Your four weights are arranged as the square is, (2, 2). Asked for is one row of four: 00, 10, 01, 11.
     - dtype=torch.float64)
     + dtype=torch.float64).reshape(2, 2)
 
 four_numbers
-    Your four weights are right, but four numbers with commas between them are a tuple, and the values are to be
-    multiplied by a tensor: put them into one.
+    Four numbers with commas between them are a tuple, and the values are to be multiplied by a tensor: put them into
+    one.
     - torch.tensor([
     + (
     - ], dtype=torch.float64)
@@ -133,7 +133,7 @@ four_numbers
 bilinear_weights = Exercise(
     "bilinear_weights",
     bilinear_weights,
-    [(0.25, 0.75), (0.625, 0.125), (0.0, 0.375), (0.9, 0.8)],
+    [(0.25, 0.75), (0.625, 0.125), (0.0, 0.375), (1.0, 0.0), (0.9, 0.8)],
     SLIPS,
     [
         "One axis first: going from a at x = 0 to b at x = 1, how much of a is left at x? And how much of b is there?",
@@ -148,6 +148,14 @@ bilinear_weights = Exercise(
         "must be Tensor, not float": "x and y are plain numbers, not tensors: compute with them as they are.",
     },
     draw=_point,
+    library=("bilinear_sample", "grid_sample", "interpolate"),
+    unaffected={
+        "the point lies in the unit square, and no weight is below 0 or above 1": [
+            f"{change} {where}"
+            for change in ("absolute", "nothing below 0", "nothing above 1")
+            for where in ("arguments", "result")
+        ]
+    },
     difficulty=1,
     minutes=6,
 )
