@@ -7,7 +7,10 @@ from course_utils.exercises.slips import read_slips
 
 
 def count_windows(height: int, width: int, window: int, stride: int) -> int:
-    """Count the positions of a square window that stays in the image and moves by `stride` pixels, across and down."""
+    """Count the positions of a square window that stays in the image and moves by `stride` pixels, across and down.
+
+    The window is no larger than the image.
+    """
     rows = (height - window) // stride + 1
     columns = (width - window) // stride + 1
     return rows * columns
@@ -90,6 +93,14 @@ strides_down_only
     - (width - window) // stride
     + width - window
 
+missing_brackets
+    `//` binds before `-`, so that you divide the window alone. What is divided is the way that the window can go: put
+    it into brackets.
+    - (height - window) // stride
+    + height - window // stride
+    - (width - window) // stride
+    + width - window // stride
+
 every_pixel
     You let the window start at every stride-th pixel, wherever that is: near the right and lower border it would
     stick out of the image.
@@ -131,6 +142,12 @@ rows_only
     by the positions in a row.
     - rows * columns
     + rows
+
+columns_only
+    You count the positions from left to right only. In each of these columns the window also moves down: multiply by the
+    positions from top to bottom.
+    - rows * columns
+    + columns
 
 height_squared
     You square the positions from top to bottom. The image is not a square: there are others from left to right,

@@ -40,6 +40,11 @@ sum_of_strides
     - product *= stride
     + product += stride
 
+strides_added_to_one
+    You add the strides, to the 1 of the first layer. Every second of every third is every sixth: they multiply.
+    - product *= stride
+    + product += stride
+
 skipped_pixels_added
     You add up what each stride skips. After a stride of 2 a step is 2 pixels long, and the next stride counts in
     such steps: they multiply.
@@ -83,6 +88,11 @@ undilated_is_zero
     - return result
     + return [0, *result[1:]]
 
+product_from_zero
+    Your product begins at 0, and a product that is 0 stays so. It begins at 1, as the dilation of the first layer is.
+    - [], 1
+    + [], 0
+
 holes
     You count the holes between two inputs. A dilation is the distance from one to the next: one more.
     - result.append(product)
@@ -117,7 +127,7 @@ powers_of_two
 dilations = Exercise(
     "dilations",
     dilations,
-    [([3, 1],), ([2, 3, 1, 4],), ([1, 2, 2, 2, 3],)],
+    [([4],), ([3, 1],), ([2, 3, 1, 4],), ([1, 2, 2, 2, 3],)],
     SLIPS,
     [
         "Two layers, the first with stride 2. The second one's neighbours were 2 pixels apart. Where are they at stride 1?",

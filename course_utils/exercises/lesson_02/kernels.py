@@ -99,7 +99,7 @@ linear_to_convolution = Exercise(
     [
         # K, C, h and w all differ: axes that have changed places show in the shape.
         (_counting(2, 12), 3, 1, 4),
-        (_counting(1, 24), 4, 3, 2),
+        (2.5 - 0.75 * _counting(1, 24), 4, 3, 2),
     ],
     SLIPS,
     [
@@ -109,6 +109,7 @@ linear_to_convolution = Exercise(
     ],
     common_errors={"is invalid for input of size": "The four axes are (K, C, h, w); K can be left to `reshape` as -1."},
     draw=_draw_weight,
+    unaffected={"a trained weight is moved, and no gradient goes through that": ["detached"]},
     difficulty=1,
     minutes=5,
 )

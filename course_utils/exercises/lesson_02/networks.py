@@ -68,11 +68,11 @@ class Drawn(nn.Sequential):
         return f"(a network of {', '.join(type(layer).__name__ for layer in self)}, weights drawn)"
 
 
-def digits(*rows: list[int]) -> Tensor:
-    """One channel of digits: (1, H, W) float64."""
+def channel(*rows: list[float]) -> Tensor:
+    """One channel of an image: (1, H, W) float64."""
     return torch.tensor([rows], dtype=torch.float64)
 
 
 def drawn_image(generator: torch.Generator, *shape: int) -> Tensor:
-    """Values from [0, 1): float64."""
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
+    """Values from [-1, 1): float64."""
+    return 2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1

@@ -119,6 +119,12 @@ odd_kernels_only
     - (kernel_size - 1)
     + (kernel_size // 2 * 2)
 
+one_side_only
+    You add k // 2, which is as far as a kernel sees to one side. It sees as far to the other: between its k inputs are
+    k - 1 steps.
+    - (kernel_size - 1)
+    + (kernel_size // 2)
+
 product_of_kernels
     You multiply the kernels' widths. Two kernels of 3 see 5 pixels, not 9: their windows overlap.
     - size += dilation * (kernel_size - 1) * jump
@@ -127,15 +133,20 @@ product_of_kernels
 widths_added
     You add the widths of the kernels. Two kernels of 3 see 5 pixels, not 6: windows of neighbours overlap, and a
     layer adds its steps only, each as long as the strides before it make it.
-    - = 1, 1
-    + = 0, 1
+    - = 1
+    + = 0
     - * jump
     + + 1
 
 size_from_zero
     You start at size 0. Before the first layer a unit is a pixel, and sees itself: 1.
-    - = 1, 1
-    + = 0, 1
+    - = 1
+    + = 0
+
+jump_from_zero
+    Your jump begins at 0, and a product that is 0 stays so. Before the first layer two neighbours are pixels: 1 apart.
+    - , 1
+    + , 0
 
 last_layer_only
     You set the size anew in each layer, and only what the last one adds is left. Every layer *adds* to the size
@@ -160,7 +171,9 @@ receptive_field = Exercise(
     "receptive_field",
     receptive_field,
     [
+        ([(4, 3, 2)],),
         ([(3, 1, 1), (3, 1, 1)],),
+        ([(1, 2, 1), (3, 1, 1)],),
         ([(3, 2, 1), (5, 1, 1)],),
         ([(5, 1, 2), (2, 3, 1)],),
         ([(7, 2, 1), (3, 2, 1), (3, 1, 4), (2, 3, 1)],),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_02.networks import Drawn, ReadsDigits, digits, drawn_image
+from course_utils.exercises.lesson_02.networks import Drawn, ReadsDigits, channel, drawn_image
 from course_utils.exercises.slips import read_slips
 from course_utils.sliding import windows as windows_of_images
 
@@ -154,7 +154,14 @@ shift_and_stitch = Exercise(
     [
         (
             ReadsDigits((2, 2), stride=2),
-            digits([1, 2, 3, 4, 5], [6, 7, 8, 9, 1], [4, 8, 3, 7, 2])[None],
+            channel([1, 2, 3, 4, 5], [6, 7, 8, 9, 1], [4, 8, 3, 7, 2])[None],
+            2,
+        ),
+        (
+            ReadsDigits((2, 2), stride=2),
+            channel([-0.75, 2.5, 1.25], [3.5, -4.25, 0.5], [6.75, -1.5, 7.25], [-2.25, 5.5, 8.75], [4.75, 9.5, -3.5])[
+                None
+            ],
             2,
         ),
         _draw_stride_three(torch.Generator().manual_seed(3)),
@@ -174,6 +181,7 @@ shift_and_stitch = Exercise(
     },
     reference=_stitched_in_the_package,
     draw=_draw_strided,
+    unaffected={"it is for predictions, which no gradient goes through": ["detached"]},
     difficulty=3,
     minutes=15,
 )

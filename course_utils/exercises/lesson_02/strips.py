@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_02.networks import Drawn, ReadsDigits, digits, drawn_image
+from course_utils.exercises.lesson_02.networks import Drawn, ReadsDigits, channel, drawn_image
 from course_utils.exercises.slips import read_slips
 
 
@@ -23,7 +23,7 @@ def predict_in_strips(network: nn.Module, image: Tensor, width: int, margin: int
 
 def _draw_padded(generator: torch.Generator) -> tuple[nn.Module, Tensor, int, int]:
     network = Drawn(generator, nn.Conv2d(3, 4, 5, padding=2), nn.Tanh(), nn.Conv2d(4, 2, 3, padding=1))
-    return network, drawn_image(generator, 2, 3, 4, 15), 5, 3
+    return network, drawn_image(generator, 2, 3, 4, 16), 5, 3
 
 
 def given_predict_in_strips(network: nn.Module, image: Tensor, width: int, margin: int) -> Tensor:
@@ -98,6 +98,26 @@ first_strip_cut_like_the_others
     - x - left : x - left + width
     + margin : margin + width
 
+second_strip_cut_like_the_others
+    You cut `margin` columns off the left of every strip but the first. Where strips are narrower than the margin, the
+    second one has fewer there: how many columns are between `left` and x?
+    - columns.append(strip[..., x - left : x - left + width])
+    + begin = margin if x > 0 else 0
+    + columns.append(strip[..., begin : begin + width])
+
+strips_next_to_the_border_cut_like_the_others
+    You cut `margin` columns off both sides of every strip, but not off the first one's left and the last one's right.
+    Where a strip is narrower than the margin, the one next to it reaches the border, too, and has a smaller margin
+    there: how many columns of each strip are to stay?
+    - x - left : x - left + width
+    + margin if x > 0 else 0 : -margin if x + width < image.shape[-1] else None
+
+columns_of_the_image
+    You keep the columns x to x + width of the strip. These are the places in the image; the strip begins at its column
+    `left`.
+    - x - left : x - left + width
+    + x : x + width
+
 margins_left_in
     You join the strips with their margins: the columns around each cut are there twice, and the result is too wide.
     Each strip answers for `width` columns only.
@@ -138,6 +158,15 @@ image_padded_first
     - return torch.cat(columns, dim=-1)
     + return torch.cat(columns, dim=-1)[..., : image.shape[-1] - 2 * margin]
 
+padded_to_whole_strips
+    You pad the image with zeros to a whole number of strips. The network pads the *input of each layer*: what its first
+    layer makes of your zeros is not zero. Let the last strip be narrower.
+    - columns = []
+    + columns, end = [], image.shape[-1]
+    + image = nn.functional.pad(image, (0, -end % width))
+    - return torch.cat(columns, dim=-1)
+    + return torch.cat(columns, dim=-1)[..., :end]
+
 reflected_first
     You continue the image by its reflection, so that every strip has its margin. For the whole image the network
     sees zeros at the border, not a reflection: there, a strip has to end where the image ends.
@@ -156,6 +185,17 @@ borders_without_weight
     + result[..., :margin], result[..., -margin:] = torch.nan, torch.nan
     + return result
 
+narrow_strips_without_weight
+    You give `margin` columns on either side of a strip no weight, but not where the image begins and ends: nearly right.
+    Where a strip is narrower than the margin, the one next to it reaches the border, too, and has fewer columns to lose;
+    nobody else answers for them, and 0 / 0 is NaN.
+    - columns.append(strip[..., x - left : x - left + width])
+    + if x > 0:
+    +     strip[..., :margin] = torch.nan
+    + if x + width < image.shape[-1]:
+    +     strip[..., -margin:] = torch.nan
+    + columns.append(strip[..., x - left : x - left + width])
+
 borders_are_zero
     Your first and last columns are 0: at the border of the image no strip answers for them, as you took each
     strip's outermost columns for margins. A strip has a margin only where the image goes on.
@@ -172,14 +212,22 @@ predict_in_strips = Exercise(
     [
         (
             ReadsDigits((1, 3), padding=(0, 1), widest=6),
-            digits([1, 2, 3, 4, 5, 6, 7], [8, 9, 4, 6, 2, 7, 3])[None],
+            channel([1, 2, 3, 4, 5, 6, 7], [8, 9, 4, 6, 2, 7, 3])[None],
             3,
             1,
         ),
         (
-            ReadsDigits((1, 5), padding=(0, 2), widest=10),
-            digits([7, 3, 1, 9, 4, 2, 8, 6, 5, 1, 3])[None],
+            # The last strip is narrower than the margin.
+            ReadsDigits((1, 5), padding=(0, 2), widest=8),
+            channel([7, 3, 1, 9, 4, 2, 8, 6, 5])[None],
             4,
+            2,
+        ),
+        (
+            # All strips are.
+            ReadsDigits((1, 5), padding=(0, 2), widest=5),
+            channel([2.5, -0.75, 4.25, 1.5, -3.25, 6.75], [-5.5, 3.75, 8, -1.25, 7.5, 0.25])[None],
+            1,
             2,
         ),
     ],
@@ -195,10 +243,13 @@ predict_in_strips = Exercise(
         "Calculated padded input size": "A strip is empty or too narrow: a negative start counts from the end of the image.",
         "must match the existing size": "The result has the network's K channels, not the image's C: join the strips instead.",
         "Sizes of tensors must match": "Strips are joined along the columns, the last axis: `dim=-1`. The last may be narrower.",
+        "stack expects each tensor": "`torch.stack` makes a new axis; strips are joined along the columns, by `torch.cat` with "
+        "`dim=-1`. The last may be narrower.",
         "supported for 4D input": "To reflect columns only, PyTorch wants to know about rows, too. But is a reflection what the "
         "network sees at the border of the whole image?",
     },
     draw=_draw_padded,
+    unaffected={"it is for predictions, which no gradient goes through": ["detached"]},
     given=given_predict_in_strips,
     difficulty=2,
     minutes=8,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_02.networks import Drawn, ReadsWindow, digits, drawn_image
+from course_utils.exercises.lesson_02.networks import Drawn, ReadsWindow, channel, drawn_image
 from course_utils.exercises.slips import read_slips
 from course_utils.sliding.windows import sliding_window_logits
 
@@ -12,7 +12,8 @@ from course_utils.sliding.windows import sliding_window_logits
 def sliding_window(classifier: nn.Module, image: Tensor, window: int) -> Tensor:
     """Classify the w × w window whose top left pixel is (y, x), for every window that lies in the image.
 
-    classifier: (N, C, w, w) -> (N, K); image: (C, H, W); result: logits (K, H-w+1, W-w+1), for (y, x) at [:, y, x].
+    classifier: (N, C, w, w) -> (N, K); image: (C, H, W), at least w × w pixels; result: logits (K, H-w+1, W-w+1), for (y, x)
+    at [:, y, x].
     """
     rows = []
     for y in range(image.shape[1] - window + 1):
@@ -65,6 +66,12 @@ rows_before_classes
     classes come first: on which axis do the rows have to go?
     - , dim=1
     +
+
+windows_in_one_line
+    Your windows stand in one long line, (K, N). Rows and columns have an axis each, (K, H-w+1, W-w+1): `torch.stack`
+    makes a new axis, where `torch.cat` lengthens one that is there.
+    - torch.stack(rows
+    + torch.cat(rows
 
 columns_first
     Your windows are listed column by column but laid out row by row. Let y be the outer loop and x the inner one.
@@ -135,15 +142,17 @@ sliding_window = Exercise(
         # Odd and even windows; K is 2, rows and columns are 3 and 4, or 4 and 3.
         (
             ReadsWindow(1, 3),
-            digits([1, 2, 3, 4, 5, 6], [7, 8, 9, 1, 3, 2], [4, 6, 5, 9, 7, 8], [2, 9, 1, 8, 6, 3], [5, 3, 8, 2, 4, 7]),
+            channel([1, 2, 3, 4, 5, 6], [7, 8, 9, 1, 3, 2], [4, 6, 5, 9, 7, 8], [2, 9, 1, 8, 6, 3], [5, 3, 8, 2, 4, 7]),
             3,
         ),
         (
             ReadsWindow(2, 2),
             torch.cat(
                 [
-                    digits([3, 1, 6, 2], [4, 5, 8, 9], [9, 2, 7, 5], [6, 7, 1, 8], [2, 8, 4, 3]),
-                    digits([8, 2, 9, 4], [7, 1, 3, 6], [5, 9, 2, 1], [3, 6, 8, 7], [4, 5, 1, 9]),
+                    channel(
+                        [3, -1.5, 6, 2.25], [-4, 5.75, 8, -9], [9.5, 2, -7, 5], [6, -7.25, 1, 8.5], [2, 8, -4.75, 3]
+                    ),
+                    channel([-8, 2.5, 9, 4.75], [7, -1, 3.25, 6], [5.5, 9, -2, 1], [-3.75, 6, 8, 7], [4, -5, 1.25, 9]),
                 ]
             ),
             2,
@@ -169,6 +178,8 @@ sliding_window = Exercise(
     },
     reference=lambda network, image, size: sliding_window_logits(network, image[None], window=size)[0],
     draw=_draw_classifier,
+    library=("sliding_window_logits",),
+    unaffected={"it is for predictions, which no gradient goes through": ["detached"]},
     difficulty=2,
     minutes=12,
 )
