@@ -76,7 +76,9 @@ class Exercise(Task):
         super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
         self.kind = "bug" if given else "function" if build is None else "module"
         self._solution, self.reference, self._build, self.given = solution, reference, build, given
-        self.common_errors = dict(common_errors or {}) | judging.COMMON_ERRORS
+        # An exercise's own texts come first, and stand for the common ones of the same key.
+        own = dict(common_errors or {})
+        self.common_errors = own | {key: text for key, text in judging.COMMON_ERRORS.items() if key not in own}
         self.differentiable = differentiable or self.kind == "module"
         self.library, self.without_loops, self.unaffected = tuple(library), without_loops, dict(unaffected or {})
         known = ([given] if given else []) + list(misconceptions)

@@ -42,19 +42,23 @@ def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor |
     for want, have in zip(wanted, given, strict=True):
         if want is None or not want.isfinite().all():
             continue
+        if have is None and want.any():
+            return (
+                f"The values are right, but no gradient gets back to all of `{name}`, so that what comes before cannot "
+                "learn. Is there a `.detach()`, `.item()`, `float(...)`, `torch.no_grad()`, `.data` or NumPy on the way?"
+            )
         if have is None:
-            if want.any():
-                return (
-                    f"The values are right, but no gradient gets back to all of `{name}`, so that what comes before cannot "
-                    "learn. Is there a `.detach()`, `.item()`, `float(...)`, `torch.no_grad()`, `.data` or NumPy on the way?"
-                )
-        elif not have.isfinite().all():
+            return (
+                f"The values are right, but `{name}` plays no part in the answer here. Of a constant nothing can be learnt, and "
+                f"`backward()` raises an error on it. `0 * {name}.sum()` is 0 as well, and has a gradient."
+            )
+        if not have.isfinite().all():
             return (
                 f"The values are right, but the gradient that gets back to `{name}` is NaN or infinite: one such step ruins "
                 "a network. It runs through every operation, those too whose result is replaced later, by `nan_to_num`, "
                 "`where` or a product with 0. Decide before you divide by 0, or take the logarithm of it."
             )
-        elif (want - have).abs().max() > TOLERANCE * max(float(want.abs().max()), 1e-6):
+        if (want - have).abs().max() > TOLERANCE * max(float(want.abs().max()), 1e-6):
             return (
                 f"The values are right, but another gradient gets back to `{name}`: a part of the formula takes no part in "
                 "it. Is there a `.detach()`, `.item()` or `torch.no_grad()` in one place?"

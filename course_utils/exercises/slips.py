@@ -13,6 +13,7 @@ import sys
 import textwrap
 import tokenize
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import combinations, groupby
 from typing import Any, NamedTuple
 
@@ -84,17 +85,19 @@ def _edits(lines: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((old, new) for (_, old), (_, new) in zip(runs[::2], runs[1::2], strict=True))
 
 
+@cache
 def source_of(solution: Version) -> str:
     return textwrap.dedent(inspect.getsource(solution))
 
 
-def spans(source: str, slip: Slip) -> list[Span]:
+@cache
+def spans(source: str, slip: Slip) -> tuple[Span, ...]:
     """Where a slip's edits stand in a source, in their order.
 
     Raises: ValueError that names the slip and the nearest line, where an old text does not stand there exactly once, and
     where two edits overlap.
     """
-    found = sorted(_span(source, old, new, slip.name) for old, new in slip.edits)
+    found = tuple(sorted(_span(source, old, new, slip.name) for old, new in slip.edits))
     if _overlap(found):
         raise ValueError(f"Two edits of the slip {slip.name} overlap; make one of them.")
     return found
@@ -141,6 +144,7 @@ def pairs(solution: Version, slips: Sequence[Slip]) -> list[tuple[Slip, Slip]]:
     ]
 
 
+@cache
 def tokens(source: str) -> list[Token]:
     """The tokens of a Python text that mean something, strings with one kind of quotes; also of a part of a statement."""
     lines = source.splitlines(keepends=True)

@@ -47,12 +47,19 @@ def shown(value: Any, *, most: int = NUMBERS_SHOWN, digits: int = 6) -> str:
                 return _nested(values.tolist(), found[0].kind, digits)
             text = _nested((table if table.dim() else table[None]).tolist(), found[0].kind, digits)
             return f"{text} in the shape {shape}"
-    if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
+    if isinstance(value, list | tuple) and any(_are_arrays(part) for part in value):
+        most = most if size_of(value) <= most else 0
+        return "[" + ", ".join(shown(part, most=most) for part in value) + "]"
+    if _are_arrays(value):
         if size_of(value) <= min(most, 16):
             return "[" + ", ".join(shown(part) for part in value) + "]"
         shapes = ", ".join(str(tuple(part.shape)) for part in value if isinstance(part, torch.Tensor))
         return f"a {type(value).__name__} of {len(value)} arrays of shapes {shapes}"
     return repr(value)
+
+
+def _are_arrays(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value)
 
 
 def _nested(values: Any, kind: str, digits: int) -> str:

@@ -72,6 +72,18 @@ any_channel
     - .all(dim=-1)
     + .any(dim=-1)
 
+black_is_class_zero
+    You took black for class 0. A class is the row of the palette in which its colour stands, and the first row need
+    not be black.
+    - enumerate(palette)
+    + enumerate(torch.cat([torch.zeros_like(palette[:1]), palette[1:]]))
+
+all_of_the_picture
+    `.all()` without `dim` asks whether the whole picture has the colour, so that no pixel of it gets the label. Ask
+    each pixel: `.all(dim=-1)`.
+    - .all(dim=-1)
+    + .all()
+
 zero_means_void
     You turned all of class 0 into void as well: begin with 255 everywhere, so that 0 is only where its colour is.
     - return labels
@@ -87,7 +99,8 @@ decode_colours = Exercise(
             torch.tensor([[[0, 0, 0], [224, 224, 192], [128, 0, 0]], [[128, 0, 0], [0, 0, 0], [224, 224, 192]]]),
             torch.tensor([[0, 0, 0], [128, 0, 0]]),
         ),
-        (torch.tensor([[[9, 8, 7]], [[1, 2, 3]], [[4, 8, 6]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
+        # Black is no class here, and one colour is nearly that of a class.
+        (torch.tensor([[[4, 5, 6], [0, 0, 0], [1, 2, 3], [4, 5, 7]]]), torch.tensor([[4, 5, 6], [1, 2, 3]])),
     ],
     [*SLIPS, nearest_colour],
     [
@@ -95,7 +108,11 @@ decode_colours = Exercise(
         "Look at the line that makes `labels`: what is in it before the loop begins?",
     ],
     draw=_draw_painted,
-    common_errors={"mask": "Compare along the last axis of the picture, the colour channels: `.all(dim=-1)`."},
+    common_errors={
+        "mask": "Compare along the last axis of the picture, the colour channels: `.all(dim=-1)`.",
+        "too many indices": "The comparison has three truth values a pixel: one colour is right where all three are, "
+        "`.all(dim=-1)`.",
+    },
     given=given_decode_colours,
     difficulty=2,
     minutes=8,

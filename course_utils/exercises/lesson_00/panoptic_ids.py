@@ -78,7 +78,7 @@ encode_panoptic = Exercise(
     encode_panoptic,
     [
         (torch.tensor([[0, 5, 255], [2, 6, 6]]), torch.tensor([[0, 1, 1], [0, 2, 120]])),
-        (torch.tensor([[6], [255], [0]]), torch.tensor([[3], [1], [0]])),
+        (torch.tensor([[133], [255], [0]]), torch.tensor([[3], [1], [0]])),  # COCO-Stuff has that many classes
     ],
     SLIPS,
     [

@@ -72,8 +72,9 @@ confusion_matrix = Exercise(
     [
         (torch.tensor([[0, 1, 1]]), torch.tensor([[0, 0, 255]]), 2),
         (torch.tensor([[2, 0], [1, 2], [0, 0]]), torch.tensor([[2, 1], [1, 0], [255, 0]]), 4),
+        (torch.tensor([[1, 0, 1, 1]]), torch.tensor([[255, 255, 255, 255]]), 2),
         # More classes than ten, more pixels of a pair than a byte can count, a class that is only predicted.
-        (torch.arange(700).reshape(20, 35) // 350 * 11, torch.arange(700).reshape(20, 35) // 300 * 5, 12),
+        (torch.arange(2800).reshape(40, 70) // 1400 * 11, torch.arange(2800).reshape(40, 70) // 1200 * 5, 12),
     ],
     SLIPS,
     [
@@ -89,6 +90,14 @@ confusion_matrix = Exercise(
         "Boolean value of Tensor": "The maps may have any number of axes, (H, W) or (B, H, W): work on all pixels at once.",
     },
     draw=_draw_label_maps,
+    library=(
+        "confusion_matrix",
+        "ConfusionMatrix",
+        "MulticlassConfusionMatrix",
+        "multiclass_confusion_matrix",
+        "count_pairs",
+    ),
+    without_loops=True,
     difficulty=2,
     minutes=12,
 )

@@ -9,7 +9,7 @@ from course_utils.metrics import semantic
 
 
 def data_set_iou(batches: list[tuple[Tensor, Tensor]], num_classes: int) -> float:
-    """Mean IoU of a whole data set, given in batches of (prediction, target)."""
+    """Mean IoU of a whole data set, given in batches of (prediction, target); the images of two batches may differ in size."""
     matrix = sum(semantic.confusion_matrix(prediction, target, num_classes) for prediction, target in batches)
     return float(semantic.scores(matrix).mean_iou)
 
@@ -19,8 +19,8 @@ def _draw_batches(generator: torch.Generator) -> tuple[list[tuple[Tensor, Tensor
     for height in (3, 5, 2):
         target = torch.randint(0, 3, (2, height, 4), generator=generator)
         wrong = torch.rand(target.shape, generator=generator) < 0.3
-        target = target.where(torch.rand(target.shape, generator=generator) > 0.1, 255)
-        batches.append((torch.where(wrong, torch.randint(0, 2, target.shape, generator=generator), target), target))
+        prediction = torch.where(wrong, torch.randint(0, 2, target.shape, generator=generator), target)
+        batches.append((prediction, target.where(torch.rand(target.shape, generator=generator) > 0.1, 255)))
     return batches, 4
 
 
@@ -68,6 +68,35 @@ last_batch_only
     - in batches
     + in batches[-1:]
 
+first_batch_only
+    Only the first batch is in your result. Does the `return` stand inside the loop? It belongs behind it, under the
+    `for`.
+    - in batches
+    + in batches[:1]
+
+only_predicted_left_out
+    A class that was predicted but is nowhere in the truth is missing from your mean. It has false positives, and
+    its IoU is 0. Only a class that is neither there nor predicted is left out.
+    - semantic.scores(matrix)
+    + semantic.scores(matrix, absent="truth")
+
+never_hit_left_out
+    Classes whose IoU is 0 are missing from your mean: those that were missed altogether, or predicted where they
+    are not. A 0 counts; only NaN is left out.
+    - return float(semantic.scores(matrix).mean_iou)
+    + iou = semantic.scores(matrix).iou
+    + return float(iou[iou > 0].mean())
+
+nan_in_the_mean
+    A class that is nowhere has the IoU NaN, and a mean over NaN is NaN. Leave the class out, as `nanmean` does.
+    - mean_iou
+    + iou.mean()
+
+absent_is_one_in_the_mean
+    A class that is nowhere in the data set counted as 1, as a present. `scores(...).mean_iou` leaves it out.
+    - semantic.scores(matrix)
+    + semantic.scores(matrix, absent="one")
+
 absent_is_zero_in_the_mean
     A class that is nowhere in the data set counted as 0. `scores(...).mean_iou` leaves it out.
     - semantic.scores(matrix)
@@ -95,6 +124,13 @@ data_set_iou = Exercise(
             ],
             4,
         ),
+        (  # Class 3 is only predicted, class 4 is there but never hit, class 5 is nowhere.
+            [
+                (torch.tensor([[[0, 3], [1, 0], [1, 1]]]), torch.tensor([[[0, 0], [1, 4], [1, 0]]])),
+                (torch.tensor([[[2, 0, 1, 2, 3]]]), torch.tensor([[[2, 4, 1, 2, 255]]])),
+            ],
+            6,
+        ),
     ],
     [*SLIPS, weighted_by_pixels, weighted_by_images, mean_of_images, mean_per_class],
     [
@@ -102,11 +138,13 @@ data_set_iou = Exercise(
         "A confusion matrix can be added to another: build one over all batches, and compute the IoU once.",
     ],
     common_errors={
+        "a prediction has no void": "`semantic.confusion_matrix` takes the prediction first, and the truth after it.",
         "Sizes of tensors must match": "The images of two batches may differ in size: add up matrices, not pictures.",
         "stack expects each tensor": "The images of two batches may differ in size: add up matrices, not pictures.",
     },
     draw=_draw_batches,
     given=given_data_set_iou,
+    unaffected={"an IoU lies between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"]},
     difficulty=2,
     minutes=8,
 )

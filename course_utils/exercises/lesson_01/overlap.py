@@ -29,6 +29,12 @@ dice
     - return intersection
     + return 2 * intersection
 
+true_positives_left_out
+    You divide by FP + FN alone. The union has all pixels that are in the truth, in the prediction, or in both: the
+    true positives too.
+    - - intersection
+    + - 2 * intersection
+
 intersection_counted_twice
     Row sum plus column sum counts the true positives twice, so that even a perfect prediction gets 0.5. Take them
     off once.
@@ -49,6 +55,12 @@ same_axis_twice
     You summed along the same axis twice: one of FP and FN is in the row of the class, the other in its column.
     - dim=1
     + dim=0
+
+row_twice
+    Both of your sums are the row of the class, where the missed pixels are. The false positives are in its column,
+    which `dim=0` sums.
+    - dim=0
+    + dim=1
 
 true_positives_in_fp_and_fn
     Row sum and column sum are not FN and FP yet: both still contain TP. Take it off each.
@@ -91,6 +103,12 @@ absent_is_one
     A class that is neither in the truth nor predicted got 1 as a present; it has no IoU: 0 / 0 is NaN.
     - intersection / union
     + (intersection / union).nan_to_num(1.0)
+
+smoothed
+    You add 1 to both parts of the fraction. That smooths a loss, but a score counts pixels, and comes out too high;
+    without a union there is no IoU, and 0 / 0 is NaN.
+    - intersection / union
+    + (intersection + 1) / (union + 1)
 """)
 
 
@@ -110,7 +128,13 @@ per_class_iou = Exercise(
         "Union = row sum + column sum - what is in both. PyTorch gives NaN for 0 / 0 by itself.",
     ],
     reference=lambda matrix: semantic.scores(matrix).iou,
+    common_errors={
+        "ZeroDivisionError": "A class that is neither in the truth nor predicted has an empty union. Its IoU is NaN: divide "
+        "tensors by `/`, which gives that by itself, or ask first whether the union is 0.",
+    },
     draw=_draw_matrix,
+    library=("scores", "jaccard_score", "multiclass_jaccard_index", "MulticlassJaccardIndex"),
+    unaffected={"an IoU lies between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"]},
     difficulty=1,
     minutes=8,
 )

@@ -164,6 +164,18 @@ halved
     - *widths[:-1]
     + *(width // 2 for width in widths[1:])
 
+finest_stage_cut
+    Your finest stage has one convolution, the one that gives the classes. It has `depths[0]` of them, as its mirror
+    image in the encoder.
+    - (depths[stage] - 1)
+    + (depths[stage] - 1 if stage else 0)
+
+finest_stage_forgotten
+    Your list ends one stage too early. Stages are counted from 0: `range(len(widths) - 1, 0, -1)` stops before it,
+    and it is the one that gives the classes.
+    - range(len(widths))
+    + range(1, len(widths))
+
 always_three
     Each of your stages has three convolutions, as VGG-16's coarse ones have. How many it has is in `depths`.
     - depths[stage] - 1
@@ -192,6 +204,7 @@ decoder_layers = Exercise(
     "decoder_layers",
     decoder_layers,
     [
+        ([7], [2], 3),
         ([4, 6, 9], [2, 1, 3], 5),
         ([64, 128, 256, 512, 512], [2, 2, 3, 3, 3], 11),
     ],

@@ -21,7 +21,8 @@ def unpool_pair(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
 def _draw_pictures(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     # Even sizes: with odd ones, a guessed size is an error, and not a wrong answer that can be told.
     return tuple(
-        torch.randperm(144, generator=generator).sub(90.5).double().reshape(2, 2, 4, 9)[..., :8] for _ in range(2)
+        torch.randperm(144, generator=generator).sub(90.5).double().mul(0.75).reshape(2, 2, 4, 9)[..., :8]
+        for _ in range(2)
     )
 
 
@@ -90,6 +91,12 @@ size_guessed
     - , output_size=picture.shape[-2:]
     +
 
+size_as_stride
+    The fourth argument of `F.max_unpool2d` is the stride, not the size: your values are set down that many places
+    apart. Give the size by its name, `output_size=...`.
+    - 2, output_size=picture.shape[-2:]
+    + 2, picture.shape[-2:]
+
 as_they_were
     You give the pictures back as they came. Of each window of 2 × 2 the pooling keeps the maximum, and the
     unpooling puts it back: three of four places are zero then.
@@ -151,10 +158,15 @@ unpool_pair = Exercise(
     ],
     draw=_draw_pictures,
     common_errors={
+        "argument 'stride'": "The third argument of `F.max_pool2d` is the stride: give `return_indices=True` by its name.",
+        "not enough values to unpack": "`F.max_pool2d` gives the indices as well, if it is told to: `return_indices=True`.",
+        "non-negative spatial dimensions": "The fourth argument of `F.max_unpool2d` is the stride, the fifth the padding: give "
+        "the size by its name, `output_size=...`.",
         "invalid max index": "An index lies beyond the map that you unpool to: give `output_size`, the size before the pooling.",
         "shape of indices to be same": "Values and indices are not of the same pooling.",
     },
     given=given_unpool_pair,
+    differentiable=True,
     difficulty=1,
     minutes=5,
 )

@@ -37,6 +37,12 @@ size_left_out
     - , output_size=size
     +
 
+size_as_stride
+    The fourth argument of `F.max_unpool2d` is the stride, not the size: your values are set down that many places
+    apart. Give the size by its name, `output_size=size`.
+    - 2, output_size=size
+    + 2, size
+
 resized_afterwards
     You unpool to twice the pooled size and resize to `size` then. By then the values are in wrong places: the
     indices count rows of the right width, so that the unpooling has to know `size`.
@@ -45,9 +51,21 @@ resized_afterwards
 
 not_padded
     Your convolutions have no padding: each takes a pixel off every side, and the maps no longer fit the encoder's.
-    A 3 × 3 convolution keeps the size with `padding=1`.
+    A 3 × 3 convolution keeps the size with `padding=1`; give it by its name, as the fourth argument is the stride.
     - nn.Conv2d(width, width, kernel_size=3, padding=1)
     + nn.Conv2d(width, width, kernel_size=3)
+    - nn.Conv2d(width, finer, kernel_size=3, padding=1)
+    + nn.Conv2d(width, finer, kernel_size=3)
+
+first_not_padded
+    Your first convolution has no padding, so that it takes a pixel off every side. Both of them keep the size, with
+    `padding=1`.
+    - nn.Conv2d(width, width, kernel_size=3, padding=1)
+    + nn.Conv2d(width, width, kernel_size=3)
+
+second_not_padded
+    Your second convolution has no padding, so that it takes a pixel off every side. Both of them keep the size, with
+    `padding=1`.
     - nn.Conv2d(width, finer, kernel_size=3, padding=1)
     + nn.Conv2d(width, finer, kernel_size=3)
 
@@ -164,8 +182,8 @@ MirroredStage = Exercise(
     "MirroredStage",
     MirroredStage,
     [
-        # Pooled from 5 x 7, with no place beyond the 4 x 6 of a size that is guessed.
-        (torch.arange(18, dtype=torch.float64).reshape(1, 3, 2, 3) - 7.5, _LOW_PLACES, (5, 7)),
+        # Pooled from 5 x 7, with no place beyond the 4 x 6 of a size that is guessed. Large, so that the answers go beyond 6.
+        (4.25 * torch.arange(18, dtype=torch.float64).reshape(1, 3, 2, 3) - 30.75, _LOW_PLACES, (5, 7)),
     ],
     SLIPS,
     [
@@ -179,11 +197,14 @@ MirroredStage = Exercise(
         "running_mean": "SegNet has a batch norm behind each convolution; this stage is asked for without.",
         "parameters should have the shapes": "The stage has two convolutions and nothing else, both 3 × 3 and with biases: from "
         "width to width, and from width to `finer`.",
+        "non-negative spatial dimensions": "The fourth argument of `F.max_unpool2d` is the stride, the fifth the padding: give "
+        "the size by its name, `output_size=size`.",
         "invalid output_size": "`output_size` is the size of the maps before the pooling, rows first: `size` as it is.",
         "invalid max index": "An index lies beyond the map that you unpool to: give `output_size`, the size before the pooling.",
         "shape of indices to be same": "The indices have `width` channels, as the maps that were pooled: unpool "
         "before the number of channels changes.",
     },
+    unaffected={"a ReLU gives nothing negative": ["absolute result", "nothing below 0 result"]},
     difficulty=2,
     minutes=10,
 )
