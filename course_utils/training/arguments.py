@@ -10,6 +10,11 @@ from course_utils.losses.weights import Method
 from course_utils.training.schedules import SCHEDULES
 from course_utils.training.settings import OPTIMISERS
 
+# Where none is given. Muon's steps have the size of AdamW's for each entry, but every direction is as large as the largest.
+DEFAULTS = {
+    "adamw": {"learning_rate": 1.5e-3, "weight_decay": 1e-4},
+    "muon": {"learning_rate": 8e-3, "weight_decay": 0.01},
+}
 WEIGHTS = ("none", *get_args(Method))
 
 
@@ -37,10 +42,10 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     how = parser.add_argument_group("training")
     how.add_argument("--seed", type=_seed, default=0)
     how.add_argument("--batch-size", type=_whole, default=4, help="of all processes together")
-    how.add_argument("--learning-rate", type=_above_0, default=1.5e-3, help="the schedule's largest")
+    how.add_argument("--learning-rate", type=_above_0, help="the schedule's largest; 0.008 for muon, 0.0015 if not given")
     how.add_argument("--optimiser", choices=OPTIMISERS, default="adamw")
     how.add_argument("--schedule", choices=SCHEDULES, default="one_cycle")
-    how.add_argument("--weight-decay", type=float, default=1e-4)
+    how.add_argument("--weight-decay", type=float, help="0.01 for muon, 0.0001 if not given")
     how.add_argument("--momentum", type=float, default=0.9, help="of sgd")
     how.add_argument("--clip-norm", type=_above_0, help="largest length of the gradient")
     how.add_argument("--class-weights", choices=WEIGHTS, default="none", help="of the cross-entropy, from pixel counts")
@@ -52,6 +57,9 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.scales[0] > options.scales[1]:
         parser.error(f"--scales are LOW HIGH, but are {options.scales[0]:g} {options.scales[1]:g}")
+    for name, value in DEFAULTS["muon" if options.optimiser == "muon" else "adamw"].items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
     options.size, options.crop = (size and tuple(size) for size in (options.size, options.crop))
     if options.output is None:
         options.output = Path("runs", f"{options.model.replace(':', '-')}_{options.data}_{options.seed}")

@@ -18,18 +18,22 @@ ORDER, AUGMENTATION, NETWORK = 0, 1, 2
 
 
 class Batch(NamedTuple):
-    """Samples stacked. Shapes: `images` (B, 3, H, W), `labels` and `instances` (B, H, W) int64; `names`: one a sample."""
+    """Samples stacked. Shapes: `images` (B, 3, H, W), `labels` and `instances` (B, H, W) int64; `names`: one a sample.
+
+    `done`: which share of the run's steps came before this batch, from 0 to below 1, for a loss that changes on the way.
+    """
 
     images: Tensor
     labels: Tensor
     instances: Tensor
     names: tuple[str, ...]
+    done: float = 0.0
 
     def to(self, device: torch.device | None) -> "Batch":
         """The batch on a device, where the range of its labels, which has been looked at here, is known as well."""
         images, labels, instances = (layer.to(device, non_blocking=True) for layer in self[:3])
         know_range(labels, label_range(self.labels, VOID))
-        return Batch(images, labels, instances, self.names)
+        return Batch(images, labels, instances, self.names, self.done)
 
 
 def derived_seed(*key: int) -> int:

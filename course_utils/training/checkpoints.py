@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from course_utils.training.history import History
+from course_utils.training.optimisers import state_names
 from course_utils.training.settings import Settings
 
 NETWORK, OPTIMISER = "network.", "optimiser."
@@ -76,9 +77,9 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, settings
             f"{path} is of a run with other settings ({'; '.join(differing)}), which would not go on as it began; take these "
             f"again, give another path, or delete {path}."
         )
-    weights = _network_weights(path, tensors, model)
+    weights = _checked(path, _of_network(tensors), model)
     cast = [name for name, value in model.state_dict().items() if weights[name].dtype != value.dtype]
-    states = _optimiser_states(tensors, _parameters(optimiser), settings)
+    states = _optimiser_states(tensors, optimiser)
     if cast or states is None:
         what = f"{cast[0]} as {weights[cast[0]].dtype}" if cast else "an optimiser's state that is not whole"
         raise ValueError(f"{path} holds {what}, with which this run cannot go on; give another path, or delete {path}.")
@@ -94,12 +95,13 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, settings
 def save_network(checkpoint: Path | str, path: Path | str) -> None:
     """Write the weights of a checkpoint to a file of their own, without the optimiser: what is needed to use the network.
 
+    They have the names that they have in the network, so that safetensors alone opens the file, and `load_state_dict` takes it.
+
     Raises: ValueError where the file is no checkpoint.
     """
     tensors, settings, _ = _read(Path(checkpoint))
-    weights = {name: value for name, value in tensors.items() if name.startswith(NETWORK)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path, metadata=_metadata(settings, History()))
+    save_file(_of_network(tensors), path, metadata=_metadata(settings, History()))
 
 
 def load_network(path: Path | str, model: nn.Module) -> None:
@@ -107,7 +109,8 @@ def load_network(path: Path | str, model: nn.Module) -> None:
 
     Raises: ValueError where the file is no checkpoint, or one of another network.
     """
-    model.load_state_dict(_network_weights(Path(path), _read(Path(path))[0], model))
+    tensors, _, history = _read(Path(path))
+    model.load_state_dict(_checked(Path(path), _of_network(tensors) if history.steps else tensors, model))
 
 
 def read_settings(path: Path | str) -> Settings:
@@ -143,12 +146,16 @@ def _metadata(settings: Settings, history: History) -> dict[str, str]:
     return {"state": json.dumps({"settings": settings, "history": asdict(history)})}
 
 
-def _network_weights(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The weights among the tensors of a file, by their names in the network.
+def _of_network(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights among the tensors of a checkpoint, by their names in the network."""
+    return {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
+
+
+def _checked(path: Path, weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a file.
 
     Raises: ValueError where they are not those of this network: load_state_dict would load what fits and only then complain.
     """
-    weights = {name.removeprefix(NETWORK): value for name, value in tensors.items() if name.startswith(NETWORK)}
     there, here = (
         {name: tuple(value.shape) for name, value in state.items()} for state in (weights, model.state_dict())
     )
@@ -161,18 +168,15 @@ def _network_weights(path: Path, tensors: dict[str, Tensor], model: nn.Module) -
     return weights
 
 
-def _optimiser_states(
-    tensors: dict[str, Tensor], parameters: list[nn.Parameter], settings: Settings
-) -> list[dict[str, Tensor]] | None:
+def _optimiser_states(tensors: dict[str, Tensor], optimiser: Optimizer) -> list[dict[str, Tensor]] | None:
     """What the optimiser keeps of each parameter, by name; None where anything is missing, odd or too much.
 
     A parameter without a gradient so far has nothing, and so has each where the optimiser keeps nothing.
     """
-    kept = {"adamw": ("step", "exp_avg", "exp_avg_sq"), "sgd": ("momentum_buffer",) if settings["momentum"] else ()}
-    names = kept[settings["optimiser"]]
+    kept = state_names(optimiser)
     found = {key.removeprefix(OPTIMISER): value for key, value in tensors.items() if key.startswith(OPTIMISER)}
     states = []
-    for number, parameter in enumerate(parameters):
+    for number, (parameter, names) in enumerate(zip(_parameters(optimiser), kept, strict=True)):
         state = {name: found.pop(f"{number}.{name}") for name in names if f"{number}.{name}" in found}
         alike = all(
             value.shape == () if name == "step" else (value.shape, value.dtype) == (parameter.shape, parameter.dtype)
@@ -181,7 +185,7 @@ def _optimiser_states(
         if len(state) not in (0, len(names)) or not alike:
             return None
         states.append(state)
-    return None if found or (names and not any(states)) else states
+    return None if found or (any(kept) and not any(states)) else states
 
 
 def _parameters(optimiser: Optimizer) -> list[nn.Parameter]:

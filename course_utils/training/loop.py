@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import Sample, require_data_set
@@ -16,6 +16,7 @@ from course_utils.training.checkpoints import load_checkpoint, require_writable,
 from course_utils.training.distributed import parallel, rank_and_size, share_buffers
 from course_utils.training.history import History
 from course_utils.training.objectives import Evaluate, Objective
+from course_utils.training.optimisers import make_optimiser
 from course_utils.training.progress import progress_bar, show_values
 from course_utils.training.recording import Recorder, plain_scores, require_finite, require_losses
 from course_utils.training.schedules import SCHEDULES
@@ -51,9 +52,10 @@ def fit(
 
     `objective(model, batch)` gives the losses by name, whose sum is minimised; `evaluate(model)` gives scores by name, at the
     end and every `evaluate_every` steps. `objectives.label_loss` and `objectives.score_labels` make both for a network that
-    gives logits. `transform` augments each sample. `learning_rate` is the schedule's largest; `optimiser` is "adamw" or
-    "sgd", of which `momentum` is; `clip_norm` bounds the length of the gradient; `bfloat16` computes the objective under
-    autocast. The progress bar is only seen where somebody can watch it, see `course_utils.training.progress`.
+    gives logits. `transform` augments each sample. `learning_rate` is the schedule's largest; `optimiser` is "adamw", "muon"
+    (`optimisers.Muon`: 8e-3 is a good rate for it, and 0.01 a good decay) or "sgd", of which `momentum` is; `clip_norm` bounds
+    the length of the gradient; `bfloat16` computes the objective under autocast. The progress bar is only seen where somebody
+    can watch it, see `course_utils.training.progress`.
 
     The batch of a step, its augmentation and the network's own random numbers (dropout) depend on the seed and the step's
     number alone, even where the data set or the transform draws from PyTorch's common generator. Images come in the type of
@@ -93,7 +95,7 @@ def fit(
             if clip_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
             for group in run.updates.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1)
             run.updates.step()
             run.history.cpu_seconds += time.process_time() - start
 
@@ -137,7 +139,7 @@ def _set_up(
     """Make what a run needs, from its checkpoint where there is one, and put the network into training mode."""
     steps, device = settings["steps"], next(model.parameters()).device
     model.to(memory_format=_memory_format(settings))
-    updates = _optimiser(model, settings)
+    updates = make_optimiser(model, settings)
     found = checkpoint is not None and checkpoint.is_file()
     history = load_checkpoint(checkpoint, model, updates, settings) if found else History()
     recorder = Recorder(
@@ -158,7 +160,8 @@ def _draw(run: _Run, train: Dataset[Sample], step: int, transform: Transform | N
         train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=run.part, device=run.device
     )
     dtype = next(run.losses_of.parameters()).dtype
-    return batch._replace(images=batch.images.to(dtype).contiguous(memory_format=_memory_format(run.settings)))
+    images = batch.images.to(dtype).contiguous(memory_format=_memory_format(run.settings))
+    return batch._replace(images=images, done=step / run.steps)
 
 
 def _memory_format(settings: Settings) -> torch.memory_format:
@@ -183,11 +186,3 @@ def _seed(device: torch.device, seed: int) -> None:
         torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
-
-
-def _optimiser(model: nn.Module, settings: Settings) -> Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
-    if settings["optimiser"] == "sgd":
-        return SGD(parameters, lr=rate, momentum=settings["momentum"], weight_decay=decay)
-    return AdamW(parameters, lr=rate, weight_decay=decay)

@@ -9,7 +9,7 @@ from course_utils.training.schedules import SCHEDULES
 
 Settings = dict[str, str | int | float | bool | None]
 
-OPTIMISERS = ("adamw", "sgd")
+OPTIMISERS = ("adamw", "muon", "sgd")
 REAL = ("learning_rate", "weight_decay", "momentum", "clip_norm")
 
 

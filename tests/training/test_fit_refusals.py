@@ -16,7 +16,7 @@ from course_utils.training.loop import fit
         ({"steps": 2.5}, "steps must be an integer"),
         ({"batch_size": 0}, "batch_size must be an integer of 1"),
         ({"seed": -1}, "seed must be an integer of 0"),
-        ({"optimiser": "adam"}, "optimiser must be one of 'adamw', 'sgd', but is 'adam'"),
+        ({"optimiser": "adam"}, "optimiser must be one of 'adamw', 'muon', 'sgd', but is 'adam'"),
         ({"schedule": "cosine"}, "schedule must be one of 'one_cycle', 'poly', 'constant', but is 'cosine'"),
         ({"learning_rate": 0}, "learning_rate must be above 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a number from 0"),

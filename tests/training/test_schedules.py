@@ -48,3 +48,17 @@ def test_by_hand() -> None:
     assert SCHEDULES["one_cycle"](9, 10) == pytest.approx(4e-6)
     assert SCHEDULES["poly"](50, 100) == pytest.approx(0.5**0.9)
     assert SCHEDULES["constant"](3, 10) == 1
+
+
+def test_warm_up_cosine_by_hand() -> None:
+    """20 steps: three up, then 17 down; half-way between 1 and 0.01 is 0.505."""
+    rates = [SCHEDULES["warm_up_cosine"](step, 20) for step in range(20)]
+    assert rates[:3] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert rates[-1] == pytest.approx(0.01)
+    assert (rates[10] + rates[11]) / 2 == pytest.approx(0.505)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_warm_up_cosine_of_few_steps_stays_in_its_range(steps: int) -> None:
+    assert all(0 < SCHEDULES["warm_up_cosine"](step, steps) <= 1 for step in range(steps))
