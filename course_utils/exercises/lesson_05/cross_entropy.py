@@ -1,52 +1,24 @@
 """Cross-entropy of pixels, some of them void."""
 
-from functools import partial
-
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: F401, slips call it
 from torch import Tensor
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_05.floors import FLOORS, floored, p_of_true_class
-from course_utils.exercises.lesson_05.logits_and_labels import ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
+from course_utils.exercises.lesson_05.floors import logarithm_of_softmax_plus_epsilon
+from course_utils.exercises.lesson_05.logits_and_labels import ALL_VOID, ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
 from course_utils.exercises.slips import read_slips
-from course_utils.exercises.task import with_variants
 from course_utils.losses import distribution
 
 
 def cross_entropy_of_pixels(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean of -log p of the true class over the valid pixels, one number: logits (B, K, H, W), target (B, H, W), void 255."""
+    """Mean of -log p of the true class over the valid pixels, one number, 0 where all is void: logits (B, K, H, W),
+    target (B, H, W), void 255."""
     valid = target != 255
+    if not valid.any():
+        return 0 * logits.sum()
     log_p = logits.log_softmax(dim=1)
     of_true_class = log_p.gather(1, target.where(valid, 0)[:, None])[:, 0]
     return -of_true_class[valid].mean()
-
-
-def _floored_cross_entropy(logits: Tensor, target: Tensor, *, floor: float, added: bool) -> Tensor:
-    return -floored(p_of_true_class(logits, target), floor, added=added).log().mean()
-
-
-@with_variants(
-    *(partial(_floored_cross_entropy, floor=floor, added=added) for floor in FLOORS for added in (True, False))
-)
-def logarithm_of_softmax_plus_epsilon(logits: Tensor, target: Tensor) -> Tensor:
-    """A small number inside the logarithm (or a `clamp`) keeps it finite, but where p is rounded to 0 the loss stops
-    growing, and has no gradient: such a pixel is never learnt. `log_softmax` takes both steps at once and needs no such
-    number."""
-    return _floored_cross_entropy(logits, target, floor=1e-8, added=True)
-
-
-def _binary(logits: Tensor, target: Tensor) -> Tensor:
-    """The binary cross-entropies of all classes against the one-hot truth, (valid pixels, K)."""
-    valid = target != 255
-    g = F.one_hot(target[valid], logits.shape[1]).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits.movedim(1, -1)[valid], g, reduction="none")
-
-
-@with_variants(lambda logits, target: _binary(logits, target).sum(1).mean())
-def binary_for_each_class(logits: Tensor, target: Tensor) -> Tensor:
-    """This is binary cross-entropy: a question of its own for each class, by sigmoid. Here the classes exclude one another:
-    one softmax over them, and the logarithm at the true class only."""
-    return _binary(logits, target).mean()
 
 
 SLIPS = read_slips("""
@@ -58,30 +30,20 @@ void_counts_as_zero
 
 void_as_class_zero
     You treat void pixels as pixels of class 0, and the network is taught that they are. Leave them out of the mean.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - of_true_class[valid]
     + of_true_class
 
 void_as_the_last_class
     You treat void pixels as pixels of the last class, and the network is taught that they are. Leave them out of
     the mean.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - target.where(valid, 0)
     + target.clamp(max=logits.shape[1] - 1)
-    - of_true_class[valid]
-    + of_true_class
-
-void_counts_as_zero_and_logarithm_of_softmax
-    Void pixels add nothing to your sum, but you divide by them as well: the mean is one over the valid pixels. Then
-    there is one thing more: where logits are far apart the softmax is rounded to 0, and its logarithm is infinite.
-    - logits.log_softmax(dim=1)
-    + logits.softmax(dim=1).log()
-    - of_true_class[valid]
-    + (of_true_class * valid)
-
-void_as_class_zero_and_logarithm_of_softmax
-    You treat void pixels as pixels of class 0: leave them out of the mean. Then there is one thing more: where
-    logits are far apart the softmax is rounded to 0, and its logarithm is infinite.
-    - logits.log_softmax(dim=1)
-    + logits.softmax(dim=1).log()
     - of_true_class[valid]
     + of_true_class
 
@@ -121,12 +83,6 @@ divided_by_the_classes
     - mean()
     + mean() / logits.shape[1]
 
-mean_of_all_entries
-    You take the mean over all entries (B, K, H, W), so that you divide by the number of classes, and by the void
-    pixels too. Sum over the classes, then take the mean over the valid pixels alone.
-    - of_true_class[valid].mean()
-    + (of_true_class * valid).mean() / logits.shape[1]
-
 softmax_twice
     Softmax has been applied twice: `F.cross_entropy` and `log_softmax` want logits, and you gave them
     probabilities. Two probabilities differ by 1 at most, so that the network could never be sure of anything.
@@ -138,6 +94,12 @@ no_softmax
     would change your loss, but not the prediction.
     - logits.log_softmax(dim=1)
     + logits
+
+sigmoid_of_the_true_class
+    You take the sigmoid of the true class's logit: the other classes' logits play no part, and nothing ever lowers
+    them. p is the *softmax* probability.
+    - logits.log_softmax(dim=1)
+    + F.logsigmoid(logits)
 
 no_logarithm
     You average probabilities: the logarithm is missing. (`F.nll_loss` takes log-probabilities, and no logarithm
@@ -177,9 +139,26 @@ one_hot_reshaped
     - log_p.gather(1, target.where(valid, 0)[:, None])[:, 0]
     + (log_p * F.one_hot(target.where(valid, 0), logits.shape[1]).reshape(logits.shape)).sum(dim=1)
 
+binary_for_each_class
+    This is binary cross-entropy: a question of its own for each class, by sigmoid. Here the classes exclude one
+    another: one softmax over them, and the logarithm at the true class only.
+    - of_true_class = log_p.gather(1, target.where(valid, 0)[:, None])[:, 0]
+    + true = F.one_hot(target.where(valid, 0), logits.shape[1]).movedim(-1, 1) == 1
+    + of_true_class = F.logsigmoid(logits.where(true, -logits)).mean(dim=1)
+
+binary_added_up
+    This is binary cross-entropy, added up over the classes: a question of its own for each, by sigmoid. Here the
+    classes exclude one another: one softmax over them, and the logarithm at the true class only.
+    - of_true_class = log_p.gather(1, target.where(valid, 0)[:, None])[:, 0]
+    + true = F.one_hot(target.where(valid, 0), logits.shape[1]).movedim(-1, 1) == 1
+    + of_true_class = F.logsigmoid(logits.where(true, -logits)).sum(dim=1)
+
 every_pixels_class_everywhere
     `log_p[:, target]` looks up, for every pixel of the target, a whole map (print its shape). At each pixel you
     want one number, that of its own class: `gather` along the classes does that.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - log_p.gather(1, target.where(valid, 0)[:, None])[:, 0]
     + log_p[:, target.where(valid, 0)]
     - of_true_class[valid]
@@ -211,6 +190,9 @@ largest_probability
 logits_of_void_set_to_zero
     You set the logits to 0 on void. Their softmax is 1 / K, so that each void pixel costs log K, and counts in the
     mean. Leave those pixels out.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - logits.log_softmax
     + (logits * valid[:, None]).log_softmax
     - of_true_class[valid]
@@ -221,30 +203,35 @@ zero_losses_left_out
     a loss of 0 as well, and counts: choose by the target, not by the loss.
     - of_true_class[valid]
     + of_true_class[valid & (of_true_class < 0)]
+
+nan_for_all_void
+    Where all is void there is no pixel to average over: 0 / 0 is NaN (`F.cross_entropy` gives that, too), and a
+    single such batch would ruin the network. Give 0 there.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
 """)
 
 
 cross_entropy_of_pixels = Exercise(
     "cross_entropy_of_pixels",
     cross_entropy_of_pixels,
-    [SMALL, MIDDLE, FAR_APART],
-    [
-        *SLIPS,
-        logarithm_of_softmax_plus_epsilon,
-        binary_for_each_class,
-    ],
+    [SMALL, MIDDLE, FAR_APART, ALL_VOID],
+    [*SLIPS, logarithm_of_softmax_plus_epsilon],
     [
         "Three steps: log-probabilities of all classes at each pixel; of these the one of the true class; the mean "
         "over the pixels whose target is not 255.",
         "`logits.log_softmax(dim=1)` is (B, K, H, W). `gather(1, index)` picks one class at each pixel; the index is"
         " the target with an axis more, `target[:, None]`, and without 255 in it.",
         "valid = target != 255; log_p.gather(1, target.where(valid, 0)[:, None])[:, 0] is (B, H, W). Index it with "
-        "`valid`, take the mean, and turn the sign round.",
+        "`valid`, take the mean, and turn the sign round. Where nothing is valid, `0 * logits.sum()`.",
     ],
     reference=distribution.cross_entropy_loss,
     common_errors=ERRORS,
     draw=draw_labels,
     differentiable=True,
+    library=["cross_entropy", "nll_loss", "cross_entropy_loss"],
+    unaffected={"a cross-entropy is never negative": ["absolute result", "nothing below 0 result"]},
     difficulty=2,
     minutes=5,
 )

@@ -6,9 +6,8 @@ from torch import Tensor
 
 from course_utils.datasets.samples import VOID
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_05.logits_and_labels import ERRORS, draw_labels, spread
+from course_utils.exercises.lesson_05.logits_and_labels import ALL_VOID, ERRORS, draw_labels, spread
 from course_utils.exercises.slips import read_slips
-from course_utils.exercises.task import with_variants
 from course_utils.losses import region
 
 
@@ -38,119 +37,10 @@ def given_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - dice.mean()
 
 
-def _masks(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Probabilities and the one-hot truth, both (B, K, H, W) and 0 on void."""
-    valid = target != 255
-    g = F.one_hot(target.where(valid, 0), logits.shape[1]).movedim(-1, 1)
-    return logits.softmax(dim=1) * valid[:, None], g * valid[:, None]
-
-
-def _zero_if_all_void(loss: Tensor, target: Tensor) -> Tensor:
-    return torch.where((target != 255).any(), loss, 0.0)
-
-
-def _dice_of(p: Tensor, g: Tensor, dims: tuple[int, ...] = (0, 2, 3)) -> Tensor:
-    """2 Σ p g / (Σ p + Σ g), the sums over `dims`; NaN where both are empty."""
-    return 2 * (p * g).sum(dims) / (p + g).sum(dims)
-
-
-def _losses_of_present(logits: Tensor, target: Tensor) -> Tensor:
-    p, g = _masks(logits, target)
-    return (1 - _dice_of(p, g))[g.sum((0, 2, 3)) > 0]
-
-
-@with_variants(
-    lambda logits, target: 1 - (1 - _losses_of_present(logits, target)).sum() / len(target.unique()),
-    lambda logits, target: _zero_if_all_void(
-        1 - (1 - _losses_of_present(logits, target)).sum() / len(target.unique()), target
-    ),
-)
-def void_counted_as_a_class(logits: Tensor, target: Tensor) -> Tensor:
-    """You divide by the number of values in the target, and 255 is one of them. Void is no class: count the others."""
-    return _losses_of_present(logits, target).sum() / len(target.unique())
-
-
-@with_variants(
-    lambda logits, target: _zero_if_all_void(truth_not_masked(logits, target), target),
-)
-def truth_not_masked(logits: Tensor, target: Tensor) -> Tensor:
-    """The probabilities are 0 on void, but the one-hot truth is not any more: void pixels are of class 0 in it. Both have to
-    be 0 there."""
-    p, _ = _masks(logits, target)
-    g = F.one_hot(target.where(target != 255, 0), logits.shape[1]).movedim(-1, 1)
-    return 1 - _dice_of(p, g)[g.sum((0, 2, 3)) > 0].mean()
-
-
-def _over_all_classes(logits: Tensor, target: Tensor, *, smooth: float) -> Tensor:
-    p, g = _masks(logits, target)
-    common, size, there = (p * g).sum((0, 2, 3)), (p + g).sum((0, 2, 3)), g.sum((0, 2, 3)) > 0
-    return 1 - ((2 * common + smooth) / (size + smooth))[there].sum() / logits.shape[1]
-
-
-@with_variants(
-    lambda logits, target: _over_all_classes(logits, target, smooth=1.0),
-    lambda logits, target: _zero_if_all_void(_over_all_classes(logits, target, smooth=0.0), target),
-    lambda logits, target: _zero_if_all_void(_over_all_classes(logits, target, smooth=1.0), target),
-)
-def absent_counts_as_missed(logits: Tensor, target: Tensor) -> Tensor:
-    """An absent class has a Dice of 0 in your mean, as if it had been missed: you divide by the number of all classes (or take
-    all for present, as their probabilities are never 0). Average those of the *truth* only."""
-    return _over_all_classes(logits, target, smooth=0.0)
-
-
-def _pooled(logits: Tensor, target: Tensor, *, present: bool = False) -> Tensor:
-    p, g = _masks(logits, target)
-    chosen = g.sum((0, 2, 3)) >= (1 if present else 0)
-    return 1 - 2 * (p * g)[:, chosen].sum() / (p + g)[:, chosen].sum()
-
-
-@with_variants(
-    lambda logits, target: _pooled(logits, target),
-    lambda logits, target: _zero_if_all_void(_pooled(logits, target, present=True), target),
-)
-def one_ratio_for_all_classes(logits: Tensor, target: Tensor) -> Tensor:
-    """You sum over the classes as well, and have one ratio: a class of few pixels has next to no influence on it. A Dice for
-    each class first, then their mean."""
-    return _zero_if_all_void(_pooled(logits, target), target)
-
-
-def _for_each_image(logits: Tensor, target: Tensor, *, of_the_batch: bool) -> Tensor:
-    p, g = _masks(logits, target)
-    there = g.sum((2, 3)) > 0
-    dice = _dice_of(p, g, (2, 3))
-    chosen = dice[:, there.any(0)].flatten() if of_the_batch else dice[there]
-    return _zero_if_all_void(1 - chosen.mean(), target)
-
-
-@with_variants(
-    lambda logits, target: _for_each_image(logits, target, of_the_batch=True),
-)
-def sums_of_each_image(logits: Tensor, target: Tensor) -> Tensor:
-    """You sum over rows and columns only, and have a ratio for each image *and* class. Then a class of which an image has one
-    pixel counts as much there as one that fills it. The sums run over the batch too: axes 0, 2, 3."""
-    return _for_each_image(logits, target, of_the_batch=False)
-
-
 SLIPS = read_slips("""
-void_repaired
-    Void is repaired: that is one of the two. But a class that the truth lacks still has a Dice of 1 / (Σ p + 1),
-    nearly 0 however small its probabilities, and is averaged in. Which classes belong into the mean?
-    - > 0
-    + >= 0
-    - 2 * common[present] / size[present]
-    + (2 * common[present] + 1) / (size[present] + 1)
-
-void_repaired_no_smoothing
-    Void is repaired, and the smoothing is gone. But a class that the truth lacks now has a Dice of exactly 0, and
-    is averaged in. Which classes belong into the mean?
-    - > 0
-    + >= 0
-
-smoothing_removed_only
-    You removed the smoothing; the two mistakes are still there. Void pixels count in Σ p, and classes that the
-    truth lacks in the mean.
-    - logits.softmax(dim=1) * valid[:, None]
-    + logits.softmax(dim=1)
+absent_averaged_in
+    A class that the truth lacks has a Dice of 0, or nearly 0, however small its probabilities, and is averaged in.
+    Which classes belong into the mean?
     - > 0
     + >= 0
 
@@ -161,67 +51,42 @@ classes_repaired
     + logits.softmax(dim=1)
     - if not present.any():
     -     return 0 * logits.sum()
-    - dice = 2 * common[present] / size[present]
-    + dice = (2 * common[present] + 1) / (size[present] + 1)
-
-classes_repaired_no_smoothing
-    Absent classes are out of the mean: that is one of the two. (If all is void there is no class left: give 0.) But
-    Σ p still runs over void pixels, where no prediction can be right.
-    - logits.softmax(dim=1) * valid[:, None]
-    + logits.softmax(dim=1)
-    - if not present.any():
-    -     return 0 * logits.sum()
-    - dice
-    + dice
-
-classes_repaired_and_all_void
-    Absent classes are out of the mean, and all void gives 0. But Σ p still runs over void pixels, where no
-    prediction can be right.
-    - logits.softmax(dim=1) * valid[:, None]
-    + logits.softmax(dim=1)
-
-classes_repaired_and_all_void_smooth
-    Absent classes are out of the mean, and all void gives 0. But Σ p still runs over void pixels, where no
-    prediction can be right. And the formula has no smoothing.
-    - logits.softmax(dim=1) * valid[:, None]
-    + logits.softmax(dim=1)
+    +
     - 2 * common[present] / size[present]
     + (2 * common[present] + 1) / (size[present] + 1)
+
+void_in_the_sum_of_p
+    Σ p still runs over void pixels, where no prediction can be right. (Take a prediction that is right at every
+    valid pixel.)
+    - logits.softmax(dim=1) * valid[:, None]
+    + logits.softmax(dim=1)
 
 smoothing_kept
-    Both mistakes are repaired. What is left is the smoothing of 1: it is one *pixel*, and makes a class of few
-    pixels look better than it is. Where only present classes are averaged nothing is divided by 0, and it has no
-    use.
+    The formula has no smoothing. A 1 is one *pixel*, and makes a class of few pixels look better than it is. Where
+    only present classes are averaged nothing is divided by 0, and it has no use.
     - 2 * common[present] / size[present]
     + (2 * common[present] + 1) / (size[present] + 1)
-
-smoothing_kept_nan
-    Both mistakes are repaired. Two things are left: where all is void, the mean of no classes is NaN, and should be
-    0; and the smoothing of 1 is one *pixel*, which makes a class of few pixels look better than it is, and has no
-    use any more.
-    - if not present.any():
-    -     return 0 * logits.sum()
-    - dice = 2 * common[present] / size[present]
-    + dice = (2 * common[present] + 1) / (size[present] + 1)
-
-nan_for_all_void
-    Both mistakes are repaired. One case is left: where all is void there is no class, the mean of nothing is NaN,
-    and a single such batch would ruin the network. Give 0 there.
-    - if not present.any():
-    -     return 0 * logits.sum()
-    - dice
-    + dice
-
-one_for_all_void
-    Right but for one case: where all is void there is nothing to be wrong about, and the loss is 0, not 1.
-    - 0 * logits.sum()
-    + 1 + 0 * logits.sum()
 
 absent_counts_as_perfect
     An absent class now has the loss 0, but you still divide by the number of all classes: the fewer classes a
     picture has, the less it counts. Divide by the number of classes that are there.
     - 1 - dice.mean()
     + (1 - dice).sum() / logits.shape[1]
+
+absent_counts_as_missed
+    An absent class has a Dice of 0 in your mean, as if it had been missed: you divide by the number of all classes
+    (or take all for present, as their probabilities are never 0). Average those of the *truth* only.
+    - 1 - dice.mean()
+    + 1 - dice.sum() / logits.shape[1]
+    - if not present.any():
+    -     return 0 * logits.sum()
+    +
+
+absent_counts_as_missed_but_all_void
+    An absent class has a Dice of 0 in your mean, as if it had been missed: you divide by the number of all classes
+    (or take all for present, as their probabilities are never 0). Average those of the *truth* only.
+    - 1 - dice.mean()
+    + 1 - dice.sum() / logits.shape[1]
 
 presence_by_prediction
     You average over the classes that are *predicted*: one that is missed everywhere drops out of the loss, and is
@@ -236,11 +101,29 @@ presence_by_overlap
     - 2 * common[present] / size[present]
     + 2 * common[common > 0.5] / size[common > 0.5]
 
+void_counted_as_a_class
+    You divide by the number of values in the target, and 255 is one of them. Void is no class: count the others.
+    - 1 - dice.mean()
+    + (1 - dice).sum() / len(target.unique())
+
+void_counted_as_missed
+    You divide by the number of values in the target, and 255 is one of them. Void is no class: count the others.
+    - 1 - dice.mean()
+    + 1 - dice.sum() / len(target.unique())
+
 void_as_class_zero_in_dice
     Void pixels have become pixels of class 0. They have no class: probabilities *and* one-hot truth are 0 there.
     - valid = target != 255
     + target = target.where(target != 255, 0)
     + valid = target != 255
+
+truth_not_masked
+    The probabilities are 0 on void, but the one-hot truth is not any more: void pixels are of class 0 in it. Both
+    have to be 0 there.
+    - .movedim(-1, 1) * valid[:, None]
+    + .movedim(-1, 1)
+    - present.any()
+    + valid.any()
 
 logits_set_to_zero
     You set the *logits* to 0 on void. Their softmax is 1 / K, not 0, and still counts in Σ p. It is the
@@ -253,10 +136,6 @@ logits_set_to_minus_infinity
     that have to be 0 there.
     - logits.softmax(dim=1) * valid[:, None]
     + logits.where(valid[:, None], -torch.inf).softmax(dim=1)
-    - if not present.any():
-    -     return 0 * logits.sum()
-    - dice
-    + dice
 
 mean_over_images
     You compute a Dice for each image, and average. Then a class of which an image has one pixel counts as much
@@ -266,6 +145,22 @@ mean_over_images
     +     return torch.stack([dice_loss(*image) for image in zip(logits.split(1), target.split(1))]).mean()
     + valid = target != 255
 
+sums_of_each_image
+    You sum over rows and columns only, and have a ratio for each image *and* class. Then a class of which an image
+    has one pixel counts as much there as one that fills it. The sums run over the batch too: axes 0, 2, 3.
+    - (p * g).sum((0, 2, 3)), (p + g).sum((0, 2, 3))
+    - present = g.sum((0, 2, 3)) > 0
+    + (p * g).sum((2, 3)), (p + g).sum((2, 3))
+    + present = g.sum((2, 3)) > 0
+
+sums_of_each_image_and_class
+    You sum over rows and columns only, and have a ratio for each image *and* class. Then a class of which an image
+    has one pixel counts as much there as one that fills it. The sums run over the batch too: axes 0, 2, 3.
+    - (p * g).sum((0, 2, 3)), (p + g).sum((0, 2, 3))
+    + (p * g).sum((2, 3)), (p + g).sum((2, 3))
+    - 2 * common[present] / size[present]
+    + 2 * common[:, present] / size[:, present]
+
 classes_summed_for_each_image
     You sum over axes 1, 2, 3: the classes fall together, and each image has a ratio of its own. Axis 1 is that of
     the classes, which stay apart; axis 0, the batch, is summed.
@@ -273,6 +168,18 @@ classes_summed_for_each_image
     - present = g.sum((0, 2, 3)) > 0
     + (p * g).sum((1, 2, 3)), (p + g).sum((1, 2, 3))
     + present = g.sum((1, 2, 3)) > 0
+
+one_ratio_for_all_classes
+    You sum over the classes as well, and have one ratio: a class of few pixels has next to no influence on it. A
+    Dice for each class first, then their mean.
+    - 2 * common[present] / size[present]
+    + 2 * common.sum() / size.sum()
+
+one_ratio_for_present_classes
+    You sum over the classes as well, and have one ratio: a class of few pixels has next to no influence on it. A
+    Dice for each class first, then their mean.
+    - 2 * common[present] / size[present]
+    + 2 * common[present].sum() / size[present].sum()
 
 sum_of_classes
     You add the losses of the classes: a picture with more classes has a larger loss. Take their mean.
@@ -334,6 +241,18 @@ minus_dice
     This is -Dice: its gradient is right, but a loss should be 0 where nothing is wrong. It is 1 minus Dice.
     - 1 - dice.mean()
     + -dice.mean()
+
+one_for_all_void
+    Where all is void there is nothing to be wrong about, and the loss is 0, not 1.
+    - 0 * logits.sum()
+    + 1 + 0 * logits.sum()
+
+nan_for_all_void
+    Where all is void there is no class to average over. (The mean of nothing is NaN, and a single such batch would
+    ruin the network.) Give 0 there.
+    - if not present.any():
+    -     return 0 * logits.sum()
+    +
 """)
 
 
@@ -347,23 +266,16 @@ dice_loss = Exercise(
             torch.tensor([[[0, 1, VOID, 2]]]),
         ),
         (spread(2, 3, 2, 3, prime=37), torch.tensor([[[0, 1, 1], [0, 0, VOID]], [[VOID, 0, VOID], [0, VOID, 1]]])),
-        (spread(1, 3, 3, 5, prime=47), torch.full((1, 3, 5), VOID)),
+        ALL_VOID,
         (spread(2, 4, 3, 5, prime=131), torch.arange(30).reshape(2, 3, 5) * 11 % 17 % 3 + 1),
     ],
-    [
-        *SLIPS,
-        absent_counts_as_missed,
-        void_counted_as_a_class,
-        truth_not_masked,
-        sums_of_each_image,
-        one_ratio_for_all_classes,
-    ],
+    SLIPS,
     [
         "Take a prediction that is right at every valid pixel, and half a picture of void. Which of the three sums "
         "is then not what it should be? Do the same with a class that is nowhere in the truth.",
         "Σ p must not run over void: multiply p by the mask of valid pixels too. And the mean is over the classes "
         "with Σ g > 0; then nothing is divided by 0, and the smoothing can go.",
-        "present = g.sum((0, 2, 3)) > 0; average the losses of `present` only. If none is, return 0.",
+        "present = g.sum((0, 2, 3)) > 0; average the losses of `present` only. If none is, return `0 * logits.sum()`.",
     ],
     reference=region.dice_loss,
     common_errors={
@@ -373,6 +285,9 @@ dice_loss = Exercise(
     draw=draw_labels,
     given=given_dice_loss,
     differentiable=True,
+    unaffected={
+        "a Dice loss lies between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"]
+    },
     difficulty=2,
     minutes=10,
 )

@@ -4,10 +4,10 @@ import math
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_05.rims import to_the_rim_around_the_mask, to_the_rim_of_the_mask
 from course_utils.exercises.slips import read_slips
 from course_utils.exercises.task import with_variants
 from course_utils.losses import boundary
@@ -29,49 +29,6 @@ def _draw_mask(generator: torch.Generator) -> tuple[Tensor]:
     mask = torch.rand(5, 7, generator=generator) > 0.25
     mask[0, 0], mask[-1, -1] = True, False
     return (mask,)
-
-
-def _to(mask: Tensor) -> Tensor:
-    """The distance of each pixel to the nearest one of the mask: 0 within it."""
-    pixels = torch.ones_like(mask).nonzero().double()
-    return torch.cdist(pixels, mask.nonzero().double()).amin(1).reshape(mask.shape)
-
-
-def _rim(mask: Tensor, *, corners: bool, beyond: float) -> Tensor:
-    """The mask's pixels that touch one outside it, at a side or (with `corners`) anywhere; `beyond` surrounds the image."""
-    padded = F.pad(mask[None, None].double(), (1, 1, 1, 1), value=beyond)
-    kernel = torch.ones(1, 1, 3, 3, dtype=torch.float64)
-    if not corners:
-        kernel[..., ::2, ::2] = 0
-    return mask & (F.conv2d(padded, kernel)[0, 0] < kernel.sum())
-
-
-def _to_rim_inside(mask: Tensor, *, corners: bool = False, beyond: float = 1.0) -> Tensor:
-    to_rim = _to(_rim(mask, corners=corners, beyond=beyond))
-    return torch.where(mask, -to_rim, to_rim)
-
-
-@with_variants(
-    partial(_to_rim_inside, corners=True),
-    partial(_to_rim_inside, beyond=0.0),
-    partial(_to_rim_inside, corners=True, beyond=0.0),
-)
-def to_the_rim_of_the_mask(mask: Tensor) -> Tensor:
-    """You measure to the mask's outermost pixels, which are inside themselves, and get 0 there. Inside, measure to the nearest
-    pixel of the *other* kind: no pixel has 0."""
-    return _to_rim_inside(mask)
-
-
-def _to_rim_outside(mask: Tensor, *, corners: bool = False) -> Tensor:
-    to_rim = _to(_rim(~mask, corners=corners, beyond=1.0))
-    return torch.where(mask, -to_rim, to_rim)
-
-
-@with_variants(partial(_to_rim_outside, corners=True))
-def to_the_rim_around_the_mask(mask: Tensor) -> Tensor:
-    """You measure to the pixels just outside the mask, and get 0 there. Outside, measure to the nearest pixel *inside*: no
-    pixel has 0."""
-    return _to_rim_outside(mask)
 
 
 def _row_by_row(mask: Tensor, *, alone: float) -> Tensor:
@@ -118,17 +75,9 @@ def not_of_whole_numbers(mask: Tensor) -> Tensor:
     return torch.from_numpy(distance_transform_edt(~values) - distance_transform_edt(values))
 
 
-def _scaled_by_sides(mask: Tensor) -> Tensor:
-    to_inside, to_outside = _to(mask), _to(~mask)
-    return to_inside / to_inside.max() - to_outside / to_outside.max()
-
-
-@with_variants(_scaled_by_sides)
-def scaled_to_one(mask: Tensor) -> Tensor:
-    """You divided by the largest distance. Leave it in pixels, so that one means the same in every image."""
-    distances = _to(mask) - _to(~mask)
-    return distances / distances.abs().max()
-
+_NOTHING_THERE = (
+    "There was nothing to take the shortest of: a row need not have pixels of both kinds. Look at the whole map."
+)
 
 SLIPS = read_slips("""
 sign_turned_round
@@ -201,12 +150,6 @@ one_less_outside
     - apart.amin(dim=0)
     + apart.amin(dim=0) - 1
 
-one_less_everywhere
-    On both sides yours is one less than the distance, so that the pixels along the border have 0. They are one
-    pixel away from the nearest pixel of the other kind.
-    - torch.cdist(inside, outside)
-    + torch.cdist(inside, outside) - 1
-
 to_the_edge_between_pixels
     You measure to the edge between two pixels, half a pixel less. That is a fair definition, but not this one:
     distances here are from centre to centre.
@@ -221,6 +164,14 @@ to_the_centre
     - apart.amin(dim=0)
     + (outside - inside.mean(dim=0)).norm(dim=1)
 
+one_distance_for_all
+    `amin()` without an axis is one number, the smallest distance of all. Each pixel has its own: of `cdist(inside,
+    outside)` along axis 1 for those inside, along axis 0 for those outside.
+    - -apart.amin(dim=1)
+    + -apart.amin()
+    - apart.amin(dim=0)
+    + apart.amin()
+
 mean_instead_of_nearest
     You take the mean over all pixels of the other kind. It is the distance to the nearest of them.
     - -apart.amin(dim=1)
@@ -232,10 +183,22 @@ beyond_the_image_is_outside
     At the border of the image you take what lies beyond it for outside. Nobody knows what is there: only pixels of
     the image count.
     - inside, outside = mask
-    + mask = F.pad(mask, (1, 1, 1, 1))
+    + mask = torch.nn.functional.pad(mask, (1, 1, 1, 1))
     + inside, outside = mask
     - return distances
     + return distances[1:-1, 1:-1]
+
+scaled_to_one
+    You divided by the largest distance. Leave it in pixels, so that one means the same in every image.
+    - return distances
+    + return distances / distances.abs().max()
+
+scaled_to_one_on_each_side
+    On each side you divided by the largest distance. Leave it in pixels, so that one means the same in every image.
+    - -apart.amin(dim=1)
+    + -apart.amin(dim=1) / apart.amin(dim=1).max()
+    - apart.amin(dim=0)
+    + apart.amin(dim=0) / apart.amin(dim=0).max()
 """)
 
 
@@ -277,7 +240,6 @@ signed_distance = Exercise(
         to_the_rim_around_the_mask,
         rows_and_columns_swapped,
         not_of_whole_numbers,
-        scaled_to_one,
     ],
     [
         "Take a pixel inside, right at the edge of the mask. Which pixels may be the nearest that counts, and how close can "
@@ -300,16 +262,17 @@ signed_distance = Exercise(
             "Distances do not fit into a map of truth values, and `zeros_like(mask)` is one, as `mask` is: say "
             "`dtype=torch.float64`."
         ),
-        "result type Float can't be cast": "Distances are decimal numbers: `torch.zeros(mask.shape, dtype=torch.float64)`.",
-        "argument is an empty": (
-            "There was nothing to take the shortest of: a row need not have pixels of both kinds. Look at the whole map."
+        "argument is an empty": _NOTHING_THERE,
+        "iterable argument is empty": _NOTHING_THERE,
+        "shape mismatch: value tensor": (
+            "In `torch.cdist(inside, outside)` a row is a pixel inside, and a column one outside: take the minimum along axis 1 "
+            "for the pixels inside, along axis 0 for those outside."
         ),
-        "iterable argument is empty": (
-            "There was nothing to take the shortest of: a row need not have pixels of both kinds. Look at the whole map."
-        ),
+        "torch.return_types.min": "`min(dim)` gives the values and where they stand; `amin(dim)` gives the values alone.",
         "not implemented for 'Bool'": "Truth values cannot be computed with; `mask.long()` makes 0 and 1 of them.",
     },
     draw=_draw_mask,
+    library=["distance_transform_edt"],
     difficulty=2,
     minutes=10,
 )

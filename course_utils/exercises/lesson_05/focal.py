@@ -1,23 +1,23 @@
 """The focal loss."""
 
-from functools import partial
-
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: F401, slips call it
 from torch import Tensor
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.lesson_05.floors import FLOORS, floored, p_of_true_class
-from course_utils.exercises.lesson_05.logits_and_labels import ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
+from course_utils.exercises.lesson_05.floors import epsilon_in_focal
+from course_utils.exercises.lesson_05.logits_and_labels import ALL_VOID, ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
 from course_utils.exercises.slips import read_slips
 from course_utils.exercises.task import with_variants
 from course_utils.losses import distribution
 
 
 def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
-    """Mean of -(1 - p)^γ log p over the valid pixels, p the softmax probability of the true class; void 255 → one
-    number."""
+    """Mean of -(1 - p)^γ log p over the valid pixels, p the softmax probability of the true class: one number, 0 where
+    all is void 255."""
     valid = target != 255
+    if not valid.any():
+        return 0 * logits.sum()
     log_p = logits.log_softmax(dim=1).gather(1, target.where(valid, 0)[:, None])[:, 0][valid]
     factor = (1 - log_p.exp()) ** gamma
     return -(factor * log_p).mean()
@@ -26,19 +26,6 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
 def _draw_focal(generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
     """Logits, labels and gamma."""
     return *draw_labels(generator), float(torch.randint(1, 9, (), generator=generator)) / 2
-
-
-def _focal_along(logits: Tensor, target: Tensor, gamma: float, *, dim: int) -> Tensor:
-    valid = target != 255
-    log_p = logits.log_softmax(dim=dim).gather(1, target.where(valid, 0)[:, None])[:, 0][valid]
-    return -((1 - log_p.exp()) ** gamma * log_p).mean()
-
-
-@with_variants(partial(_focal_along, dim=0), partial(_focal_along, dim=2))
-def softmax_along_another_axis(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
-    """Your probabilities do not add up to 1 over the classes at each pixel, but along another axis. Logits are
-    (B, K, H, W): which axis is that of the classes?"""
-    return _focal_along(logits, target, gamma, dim=-1)
 
 
 @with_variants(
@@ -53,43 +40,6 @@ def torchvisions(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     return distribution.sigmoid_focal_loss(
         logits, target.where(target != 255, 0), gamma=gamma, alpha=0.25, ignore_index=None
     )
-
-
-def _cost(logits: Tensor, target: Tensor) -> Tensor:
-    """-log p of the true class at each valid pixel, (n,)."""
-    return F.cross_entropy(logits, target, ignore_index=255, reduction="none")[target != 255]
-
-
-@with_variants(
-    lambda logits, target, gamma: ((1 - (-_cost(logits, target)).exp()) * _cost(logits, target)).pow(gamma).mean()
-)
-def power_of_the_logarithm(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
-    """The power has taken in the logarithm. γ is the exponent of the factor 1 - p alone; -log p stands behind it as it
-    is."""
-    cost = _cost(logits, target)
-    return ((1 - (-cost).exp()) * cost**gamma).mean()
-
-
-def _floored_focal(
-    logits: Tensor, target: Tensor, gamma: float, *, floor: float, added: bool, factor_too: bool
-) -> Tensor:
-    p = p_of_true_class(logits, target)
-    safe = floored(p, floor, added=added)
-    return -((1 - (safe if factor_too else p)) ** gamma * safe.log()).mean()
-
-
-@with_variants(
-    *(
-        partial(_floored_focal, floor=floor, added=added, factor_too=factor_too)
-        for floor in FLOORS
-        for added, factor_too in ((True, False), (False, False), (False, True))
-    )
-)
-def epsilon_in_focal(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
-    """A small number inside the logarithm (or a `clamp`) keeps it finite, but where p is rounded to 0 the loss stops
-    growing, and has no gradient: such a pixel, the hardest of all, is never learnt. Take log p from `log_softmax`, and p as
-    its exponential."""
-    return _floored_focal(logits, target, gamma, floor=1e-6, added=False, factor_too=False)
 
 
 SLIPS = read_slips("""
@@ -122,6 +72,12 @@ factor_inside_the_logarithm
     are right. It multiplies the logarithm from outside.
     - (factor * log_p).mean()
     + (factor * log_p.exp()).log().mean()
+
+no_logarithm
+    You average (1 - p)^γ p: the logarithm is missing. (`F.nll_loss` takes log-probabilities, and no logarithm
+    itself.)
+    - factor * log_p
+    + factor * log_p.exp()
 
 factor_alone
     This is the mean of the factors (1 - p)^γ. Each is to be multiplied with the cross-entropy of its pixel, -log p.
@@ -176,6 +132,24 @@ sigmoid_of_the_true_class
     - logits.log_softmax(dim=1)
     + F.logsigmoid(logits)
 
+softmax_over_columns
+    Your probabilities add up to 1 along a row of the picture (the last axis). They have to add up to 1 over the
+    classes at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=-1)
+
+softmax_over_rows
+    Your probabilities add up to 1 along a column of the picture (the axis of height). They have to add up to 1 over
+    the classes at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=2)
+
+softmax_over_the_batch
+    Your probabilities add up to 1 over the images of the batch (axis 0). They have to add up to 1 over the classes
+    at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=0)
+
 all_classes_as_if_true
     You add up over all classes as if each were true: the target plays no part, apart from void. Pick the true class
     of each pixel.
@@ -217,6 +191,22 @@ root_instead_of_power
     - ** gamma
     + ** (1 / gamma)
 
+power_of_the_logarithm
+    The power has taken in the logarithm. γ is the exponent of the factor 1 - p alone; -log p stands behind it as it
+    is.
+    - factor = (1 - log_p.exp()) ** gamma
+    - return -(factor * log_p).mean()
+    + factor = 1 - log_p.exp()
+    + return (factor * (-log_p) ** gamma).mean()
+
+power_of_the_product
+    The power has taken in the logarithm. γ is the exponent of the factor 1 - p alone; -log p stands behind it as it
+    is.
+    - factor = (1 - log_p.exp()) ** gamma
+    - return -(factor * log_p).mean()
+    + factor = 1 - log_p.exp()
+    + return ((-factor * log_p) ** gamma).mean()
+
 always_two
     This is right for γ = 2, and gives the same for every other γ. Use the argument.
     - ** gamma
@@ -235,12 +225,18 @@ minus_forgotten_in_focal
 
 focal_with_void
     Void pixels are in your mean, as if they were of class 0. Leave them out.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - [valid]
     +
 
 void_in_the_sum
     You divide by the number of valid pixels, but void pixels are in your sum, as if they were of class 0. Leave
     them out of both.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
     - [valid]
     +
     - mean()
@@ -282,6 +278,13 @@ logarithm_of_softmax_in_focal
     exponential.
     - logits.log_softmax(dim=1)
     + logits.softmax(dim=1).log()
+
+nan_for_all_void
+    Where all is void there is no pixel to average over: 0 / 0 is NaN, and a single such batch would ruin the
+    network. Give 0 there.
+    - if not valid.any():
+    -     return 0 * logits.sum()
+    +
 """)
 
 
@@ -294,23 +297,20 @@ focal_loss = Exercise(
         (*MIDDLE, 0.0),
         (MIDDLE[0] * 2, MIDDLE[1], 1.5),
         (*FAR_APART, 2.0),
+        (*ALL_VOID, 2.0),
     ],
-    [
-        *SLIPS,
-        torchvisions,
-        softmax_along_another_axis,
-        power_of_the_logarithm,
-        epsilon_in_focal,
-    ],
+    [*SLIPS, torchvisions, epsilon_in_focal],
     [
         "Start from the cross-entropy of each valid pixel, before the mean is taken: it is -log p of the true class.",
         "p itself is the exponential of log p. Each pixel gets a factor of its own, (1 - p) ** gamma.",
-        "log_p as in the exercise before, of the valid pixels only; then -((1 - log_p.exp()) ** gamma * log_p).mean().",
+        "log_p as in the exercise before, of the valid pixels only; then -((1 - log_p.exp()) ** gamma * log_p).mean(). "
+        "Where none is valid, `0 * logits.sum()`.",
     ],
     reference=lambda logits, target, gamma: distribution.focal_loss(logits, target, gamma=gamma),
     common_errors=ERRORS,
     draw=_draw_focal,
     differentiable=True,
+    unaffected={"a focal loss is never negative": ["absolute result", "nothing below 0 result"]},
     difficulty=2,
     minutes=5,
 )

@@ -72,6 +72,14 @@ thresholded
     + p = (p > 0.5).to(p.dtype)
     + intersection = (p * g).sum()
 
+logical
+    For `logical_and` and `logical_or` every probability above 0 is true, so that what the network says plays no
+    part. The soft form of "and" is the product.
+    - (p * g).sum()
+    + (p * g > 0).sum()
+    - p.sum() + g.sum() - intersection
+    + (p + g > 0).sum()
+
 sigmoid_of_probabilities
     You take the sigmoid of p, which is a probability already: the result is never below 0.5.
     - intersection = (p * g).sum()
@@ -169,6 +177,14 @@ jaccard_loss = Exercise(
     },
     draw=_draw_binary,
     differentiable=("p",),
+    unaffected={
+        "probabilities and truth lie between 0 and 1": [
+            "absolute arguments",
+            "nothing below 0 arguments",
+            "nothing above 1 arguments",
+        ],
+        "a Jaccard loss lies between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"],
+    },
     difficulty=1,
     minutes=5,
 )
