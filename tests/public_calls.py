@@ -327,6 +327,7 @@ NOT_CALLED = {
         "small.SmallResNet": "small_resnet",
         "timm.TimmBackbone": "timm_backbone",
         "catalogue.Entry": "a form of data",
+        "contract.Promised": "a form of data",
         "contract.require_backbone": "attributes, no values",
         "contract.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
         "deconvnet.deconvnet_from_torchvision": "names, no values",

@@ -316,7 +316,7 @@ def recorded(course: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rec
     return call
 
 
-ALL_CODE = ["lint", "unit tests"]
+ALL_CODE = ["lint", "types", "unit tests"]
 ALL_STORED = ["00_tasks", "01_metrics"]
 
 

@@ -27,7 +27,8 @@ def weighted_sum(*terms: tuple[float, Loss]) -> Loss:
     weighted = [(float(weight), loss) for weight, loss in terms]
 
     def total(logits: Tensor, target: Tensor) -> Tensor:
-        return sum(weight * loss(logits, target) for weight, loss in weighted)
+        first, *others = (weight * loss(logits, target) for weight, loss in weighted)
+        return sum(others, start=first)
 
     return total
 

@@ -67,7 +67,7 @@ def boundary_matrix(
     for labels in (pred, target):
         near = boundaries(labels, width, ignore_index=_VOID, border=border)
         kept.append(labels.masked_fill(~near & (labels != _VOID), num_classes))
-    return count_pairs(*kept, num_classes + 1, _VOID, known=True)
+    return count_pairs(kept[0], kept[1], num_classes + 1, _VOID, known=True)
 
 
 def boundary_f1(

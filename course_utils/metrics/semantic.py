@@ -93,10 +93,12 @@ def checked_classes(num_classes: int) -> int:
 
 def are_known(pred: Tensor, target: Tensor, num_classes: int, ignore_index: int | None) -> bool:
     """Whether both are known to be labels of these classes, so that they need not be looked at again."""
-    ranges = recall(pred, "range"), recall(target, "range")
-    if not all(isinstance(found, LabelRange) and outside(found, num_classes) is None for found in ranges):
+    of_pred, of_target = recall(pred, "range"), recall(target, "range")
+    if not isinstance(of_pred, LabelRange) or not isinstance(of_target, LabelRange):
         return False
-    return ranges[0].void is None and ranges[1].void == ignore_index  # a prediction has no void of its own
+    if outside(of_pred, num_classes) is not None or outside(of_target, num_classes) is not None:
+        return False
+    return of_pred.void is None and of_target.void == ignore_index  # a prediction has no void of its own
 
 
 def without_void(

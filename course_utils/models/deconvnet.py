@@ -99,7 +99,7 @@ class DeconvNet(nn.Module):
         for n, (unpool, stage) in enumerate(zip(self.unpool, self.decoder, strict=True)):
             modules |= {
                 f"upsample {count - n}": unpool,
-                f"convolve {count - n}": stage[0],
+                f"convolve {count - n}": next(stage.children()),
                 f"decode {count - n}": stage,
             }
         return recorded(self, modules | {"logits": self.classifier}, images)

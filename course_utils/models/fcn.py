@@ -1,6 +1,6 @@
 """Fully convolutional networks: FCN on any backbone, as published on VGG-16, and the later one on a dilated ResNet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
@@ -18,7 +18,7 @@ from course_utils.models.layers import (
     with_he_weights,
 )
 from course_utils.models.pretrained import IMAGENET, check_weights_name, load_pretrained
-from course_utils.ops.checks import Pair, whole_number, whole_numbers
+from course_utils.ops.checks import whole_number, whole_numbers
 from course_utils.ops.convmatrix import bilinear_kernel
 
 UPSAMPLING = ("transposed", "bilinear", "fixed")
@@ -52,14 +52,12 @@ class FCN(nn.Module):
         num_classes = whole_number(num_classes, "num_classes", minimum=1)
         if upsample not in UPSAMPLING:
             raise ValueError(f"upsample must be one of {', '.join(UPSAMPLING)}, but is {upsample!r}.")
-        require_backbone(backbone)
-        last_map_at(backbone.strides, stride)
-        used = sorted({value for value in backbone.strides if value >= stride}, reverse=True)
+        channels, strides = require_backbone(backbone)
+        last_map_at(strides, stride)
+        used = sorted({value for value in strides if value >= stride}, reverse=True)
         self.backbone = backbone
-        self.levels = [last_map_at(backbone.strides, value) for value in used]  # coarsest first
-        self.scores = nn.ModuleList(nn.Conv2d(backbone.channels[level], num_classes, 1) for level in self.levels)
-        for score in self.scores:
-            _zero(score)
+        self.levels = [last_map_at(strides, value) for value in used]  # coarsest first
+        self.scores = _scores([channels[level] for level in self.levels], num_classes)
         factors = [coarse // fine for coarse, fine in zip(used, [*used[1:], 1], strict=True)]
         self.upsamplings = nn.ModuleList()
         if upsample != "bilinear":
@@ -76,13 +74,16 @@ class FCN(nn.Module):
             logits = skip + self._upsample(step, logits, skip.shape[2:])  # (B, K, H/16, W/16), then H/8, …
         return self._upsample(-1, logits, images.shape[2:])  # (B, K, H, W)
 
-    def _upsample(self, step: int, logits: Tensor, size: Pair) -> Tensor:
+    def _upsample(self, step: int, logits: Tensor, size: Sequence[int]) -> Tensor:
         return self.upsamplings[step](logits, size) if self.upsamplings else resize(logits, size)
 
 
-def _zero(score: nn.Conv2d) -> None:
-    nn.init.zeros_(score.weight)
-    nn.init.zeros_(score.bias)
+def _scores(channels: Sequence[int], num_classes: int) -> nn.ModuleList:
+    """For each map, given by its channels, a 1×1 convolution that gives 0 before it learns."""
+    scores = nn.ModuleList(nn.Conv2d(count, num_classes, 1) for count in channels)
+    for parameter in scores.parameters():
+        nn.init.zeros_(parameter)
+    return scores
 
 
 class FCNVGG16(nn.Module):
@@ -101,17 +102,16 @@ class FCNVGG16(nn.Module):
         self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
         self.stages = vgg_stages(widths)
         # So that even the smallest image leaves fc6 a map of 7×7, and the scores reach over its border.
-        self.stages[0][0].padding = (100, 100)
+        first = next(layer for layer in self.stages.modules() if isinstance(layer, nn.Conv2d))
+        first.padding = (100, 100)
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.classifier = nn.Sequential(
             *(nn.Conv2d(widths[-1], hidden, 7), nn.ReLU(inplace=True), nn.Dropout()),
             *(nn.Conv2d(hidden, hidden, 1), nn.ReLU(inplace=True), nn.Dropout()),
         )
         with_he_weights(self)
-        scored = {32: (hidden,), 16: (hidden, widths[3]), 8: (hidden, widths[3], widths[2])}[stride]
-        self.scores = nn.ModuleList(nn.Conv2d(channels, num_classes, 1) for channels in scored)
-        for score in self.scores:
-            _zero(score)
+        scored = {32: [hidden], 16: [hidden, widths[3]], 8: [hidden, widths[3], widths[2]]}[stride]
+        self.scores = _scores(scored, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x, pooled = self.normalise(images), []
@@ -132,7 +132,7 @@ def _deconvolve(maps: Tensor, factor: int) -> Tensor:
     return conv_transpose2d(maps, kernel, stride=factor, groups=maps.shape[1])
 
 
-def _crop(maps: Tensor, offset: int, size: Pair) -> Tensor:
+def _crop(maps: Tensor, offset: int, size: Sequence[int]) -> Tensor:
     return maps[:, :, offset : offset + size[0], offset : offset + size[1]]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d, interpolate, pad, relu
 
-from course_utils.ops.checks import Pair, require_tensor, whole_numbers
+from course_utils.ops.checks import require_tensor, whole_numbers
 from course_utils.ops.convmatrix import bilinear_kernel
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -26,6 +26,9 @@ class Normalise(nn.Module):
     Shapes: images (B, C, H, W), floating → the same. Raises: ValueError for other shapes and types: one channel would be
     taken for all of them, and bytes for numbers in [0, 1].
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
@@ -130,8 +133,8 @@ def with_he_weights(network: Network, *, uniform: bool = False) -> Network:
     return network
 
 
-def resize(maps: Tensor, size: Pair) -> Tensor:
-    """Bilinear interpolation to a size, never by a factor: a map of ⌈65 / 8⌉ rows, eight times as large, has 72."""
+def resize(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear interpolation to a size (H, W), never by a factor: a map of ⌈65 / 8⌉ rows, eight times as large, has 72."""
     return interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
@@ -159,7 +162,7 @@ class TransposedUpsampling(nn.Module):
             # Known from the factor, so not in the state_dict.
             self.register_buffer("kernel", kernel[None, None], persistent=False)
 
-    def forward(self, maps: Tensor, size: Pair) -> Tensor:
+    def forward(self, maps: Tensor, size: Sequence[int]) -> Tensor:
         largest = tuple(self.factor * (n + 1) for n in maps.shape[2:])
         if size[0] > largest[0] or size[1] > largest[1]:
             raise ValueError(

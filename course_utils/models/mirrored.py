@@ -71,7 +71,7 @@ class Unpool(nn.Module):
     """
 
     def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
-        return F.max_unpool2d(maps, pooling.indices, 2, output_size=pooling.size)
+        return F.max_unpool2d(maps, pooling.indices, (2, 2), output_size=pooling.size)
 
 
 def convolutions(widths: Sequence[int], convolution: Callable[..., nn.Module], *, batch_norm: bool) -> nn.Sequential:

@@ -94,8 +94,9 @@ class SegNet(nn.Module):
         modules = {f"encode {n + 1}": stage for n, stage in enumerate(self.encoder.stages)}
         for n, (upsample, stage) in enumerate(zip(self.upsamplers, self.decoder, strict=True)):
             modules[f"upsample {count - n}"] = upsample
-            if len(stage) > 0:  # at the images' size, the classifier may be the only convolution
-                modules |= {f"convolve {count - n}": stage[0], f"decode {count - n}": stage}
+            layers = list(stage.children())
+            if layers:  # at the images' size, the classifier may be the only convolution
+                modules |= {f"convolve {count - n}": layers[0], f"decode {count - n}": stage}
         return recorded(self, modules | {"logits": self.classifier}, images)
 
 

@@ -1,5 +1,7 @@
 """Products with matrices that are zero outside a band, such as those that resize an image."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
@@ -28,14 +30,14 @@ def two_sided_product(rows: Tensor, x: Tensor, columns: Tensor) -> Tensor:
 
 class _TwoSidedProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         ctx.rows, ctx.columns = rows, columns
         if rows.shape[0] < rows.shape[1]:  # first what makes the image smaller
             return _combine_columns(_combine_rows(x, rows), columns)
         return _combine_rows(_combine_columns(x, columns), rows)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return _TwoSidedProduct.apply(gradient, ctx.rows.T, ctx.columns.T), None, None
 
 

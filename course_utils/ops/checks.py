@@ -6,6 +6,7 @@ neither overflows nor wraps around, and refuse everything else.
 
 import math
 from numbers import Integral, Real
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -62,10 +63,9 @@ def real_number(
 
     Raises: ValueError that names the argument, for anything else.
     """
-    known = is_number(value) or (not finite and isinstance(value, Real) and abs(value) == math.inf)
-    if not known or not minimum <= value <= maximum:
+    if not (is_number(value) or (not finite and _is_infinite(value))) or not minimum <= value <= maximum:
         remedy = "; convert it with `float`" if isinstance(value, Tensor) and value.ndim == 0 else ""
-        remedy = "; give a finite one" if finite and isinstance(value, Real) and value == math.inf else remedy
+        remedy = "; give a finite one" if finite and _is_infinite(value) and value > 0 else remedy
         raise ValueError(f"{name} must be a number from {minimum} to {maximum}, but is {value!r}{remedy}.")
     if exclusive and value == minimum:
         raise ValueError(f"{name} must be above {minimum}, but is {value!r}.")
@@ -82,20 +82,25 @@ def int_pair(value: IntPair, name: str, *, minimum: int = 1) -> Pair:
         raise ValueError(
             f"{name} must be an integer of {minimum} or more, or two of them (vertical, horizontal), but is {value!r}."
         )
-    return tuple(whole_numbers(minimum, rows=pair[0], columns=pair[1]))
+    rows, columns = whole_numbers(minimum, rows=pair[0], columns=pair[1])
+    return rows, columns
 
 
-def is_integer(value: object) -> bool:
-    """Whether this is an integer of Python or NumPy; a bool does not count as one."""
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether this is an integer of Python or NumPy, which compute alike; a bool does not count as one."""
     # A SymInt stands for a size that is not known yet when a network is exported.
     return isinstance(value, (Integral, torch.SymInt)) and not isinstance(value, bool)
 
 
-def is_number(value: object) -> bool:
-    """Whether this is a finite real number of Python or NumPy; a bool does not count as one."""
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether this is a finite real number of Python or NumPy, which compute alike; a bool does not count as one."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return False
     try:
         return math.isfinite(value)
     except OverflowError:  # an integer larger than any float
         return False
+
+
+def _is_infinite(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real) and abs(value) == math.inf

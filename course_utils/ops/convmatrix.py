@@ -48,11 +48,12 @@ def conv_matrix(
     if is_integer(input_size):
         require_weight(weight, axes=1)
         weight, input_size = weight[:, :, None], (1, int(input_size))
-        stride, padding, dilation = steps_along_one_axis(stride, padding, dilation)
+        steps = steps_along_one_axis(stride, padding, dilation)
+    else:
+        steps = steps_along_both_axes(stride, padding, dilation)
     input_size = int_pair(input_size, "input_size")
     require_weight(weight, axes=2)
     groups = checked_groups(groups, weight.shape[0])
-    steps = steps_along_both_axes(stride, padding, dilation)
     size = sizes_along_both_axes(output_size, input_size, weight, **steps)
     matrix = convolution_csr(weight, input_size=input_size, output_size=size, **steps, groups=groups)
     return matrix if sparse else matrix.to_dense()
@@ -81,7 +82,7 @@ def conv2d(
     groups = checked_groups(groups, weight.shape[0])
     require_channels(x, groups * weight.shape[1], bias, weight.shape[0])
     steps = steps_along_both_axes(stride, padding, dilation)
-    input_size = tuple(x.shape[2:])
+    input_size = (x.shape[2], x.shape[3])
     size = sizes_along_both_axes(output_size, input_size, weight, **steps)
     with without_autocast(x.device):
         matrix = convolution_csr(
@@ -103,9 +104,8 @@ def conv1d(
 ) -> Tensor:
     """`conv2d` along one axis. Shapes: `x` (B, C_in, n), `weight` (C_out, C_in / groups, k) → (B, C_out, n_out)."""
     require_matching(x, weight, bias, axes=1)
-    stride, padding, dilation = steps_along_one_axis(stride, padding, dilation)
-    x, weight = x[:, :, None], weight[:, :, None]
-    return conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)[:, :, 0]
+    steps = steps_along_one_axis(stride, padding, dilation)
+    return conv2d(x[:, :, None], weight[:, :, None], bias, **steps, groups=groups)[:, :, 0]
 
 
 def conv_transpose2d(
@@ -145,7 +145,7 @@ def conv_transpose2d(
     steps = steps_along_both_axes(stride, padding, dilation)
     output_padding = int_pair(output_padding, "output_padding", minimum=0)
     size = sizes_along_both_axes(
-        transposed_output_size, tuple(x.shape[2:]), weight, **steps, output_padding=output_padding
+        transposed_output_size, (x.shape[2], x.shape[3]), weight, **steps, output_padding=output_padding
     )
     with without_autocast(x.device):
         out = METHODS[method](at_least_float32(x), at_least_float32(weight), size=size, **steps, groups=groups)
@@ -167,18 +167,9 @@ def conv_transpose1d(
     """`conv_transpose2d` along one axis. Shapes: `x` (B, C_in, n), `weight` (C_in, C_out / groups, k) → (B, C_out, n_out)."""
     require_matching(x, weight, bias, axes=1)
     output_padding = whole_number(output_padding, "output_padding", minimum=0)
-    stride, padding, dilation = steps_along_one_axis(stride, padding, dilation)
-    return conv_transpose2d(
-        x[:, :, None],
-        weight[:, :, None],
-        bias,
-        stride=stride,
-        padding=padding,
-        output_padding=(0, output_padding),
-        groups=groups,
-        dilation=dilation,
-        method=method,
-    )[:, :, 0]
+    steps = steps_along_one_axis(stride, padding, dilation)
+    x, weight, end = x[:, :, None], weight[:, :, None], (0, output_padding)
+    return conv_transpose2d(x, weight, bias, **steps, output_padding=end, groups=groups, method=method)[:, :, 0]
 
 
 def bilinear_kernel(factor: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Tensor:
@@ -212,7 +203,8 @@ def overlap_count(input_size: IntPair, kernel_size: IntPair, *, stride: IntPair 
     Raises: ValueError as `transposed_output_size`.
     """
     if is_integer(input_size):
-        return _overlap_along_axis(input_size, kernel_size, stride, padding)
+        n, kernel, step = whole_numbers(1, n=input_size, kernel_size=kernel_size, stride=stride)
+        return _overlap_along_axis(n, kernel, step, whole_number(padding, "padding", minimum=0))
     arguments = {"input_size": input_size, "kernel_size": kernel_size, "stride": stride, "padding": padding}
     rows, columns = zip(
         *(int_pair(value, name, minimum=0 if name == "padding" else 1) for name, value in arguments.items()),
@@ -223,7 +215,6 @@ def overlap_count(input_size: IntPair, kernel_size: IntPair, *, stride: IntPair 
 
 def _overlap_along_axis(n: int, kernel_size: int, stride: int, padding: int) -> Tensor:
     size = transposed_output_size(n, kernel_size, stride=stride, padding=padding)
-    n, kernel_size, stride, padding = whole_numbers(0, n=n, kernel_size=kernel_size, stride=stride, padding=padding)
     written = torch.arange(n, device="cpu")[:, None] * stride + torch.arange(kernel_size, device="cpu")
     return written.flatten().bincount()[padding : padding + size]
 

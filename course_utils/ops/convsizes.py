@@ -68,11 +68,11 @@ def steps_along_both_axes(stride: IntPair, padding: IntPair, dilation: IntPair) 
     }
 
 
-def steps_along_one_axis(stride: int, padding: int, dilation: int) -> tuple[Pair, Pair, Pair]:
-    """The steps along one axis as those of a map with one row."""
+def steps_along_one_axis(stride: IntPair, padding: IntPair, dilation: IntPair) -> dict[str, Pair]:
+    """The steps along one axis as those of a map with one row; a pair is refused."""
     stride, dilation = whole_numbers(1, stride=stride, dilation=dilation)
     padding = whole_number(padding, "padding", minimum=0)
-    return (1, stride), (0, padding), (1, dilation)
+    return {"stride": (1, stride), "padding": (0, padding), "dilation": (1, dilation)}
 
 
 def checked_groups(groups: int, channels: int) -> int:

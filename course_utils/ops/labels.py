@@ -32,7 +32,7 @@ def void_label(ignore_index: object) -> int | None:
     return None if ignore_index is None else int(ignore_index)
 
 
-def require_label_type(labels: object, name: str) -> None:
+def require_label_type(labels: Tensor, name: str) -> None:
     """Refuse a label map that holds no integers; a bool mask holds 0 and 1.
 
     Raises: ValueError that says how to make labels of what came.

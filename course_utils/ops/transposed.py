@@ -34,7 +34,7 @@ def by_matrix(
     matrix = convolution_csr(
         weight,
         input_size=size,
-        output_size=tuple(x.shape[2:]),
+        output_size=(x.shape[2], x.shape[3]),
         stride=stride,
         padding=padding,
         dilation=dilation,

@@ -49,18 +49,14 @@ def max_pool_with_indices(
         values = pad(values, frame, value=-math.inf)
         places = pad(places, frame, value=-1)
     # One look at every element of all windows: a strided view holds the same element of each.
-    best, indices, outside = None, None, None
-    for row, column in product(rows, columns):
-        value, place = values[..., row, column], places[row, column]
-        if best is None:
-            best, indices, outside = value, place.expand(value.shape), place < 0
-        else:
-            better = (value > best) | value.isnan()
-            if any(
-                frame
-            ):  # -∞ in the image is not more than the padding, and yet it is the maximum and not the padding
-                better, outside = better | outside, outside & (place < 0)
-            best, indices = torch.where(better, value, best), torch.where(better, place, indices)
+    looks = ((values[..., row, column], places[row, column]) for row, column in product(rows, columns))
+    best, place = next(looks)
+    indices, outside = place.expand(best.shape), place < 0
+    for value, place in looks:
+        better = (value > best) | value.isnan()
+        if any(frame):  # -∞ in the image is not more than the padding, and yet it is the maximum and not the padding
+            better, outside = better | outside, outside & (place < 0)
+        best, indices = torch.where(better, value, best), torch.where(better, place, indices)
     indices = indices.contiguous()  # (…, H_out, W_out)
     return x.flatten(-2).gather(-1, indices.flatten(-2)).view(indices.shape), indices
 

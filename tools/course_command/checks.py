@@ -1,4 +1,4 @@
-"""`course.py test`: lint, unit tests, every notebook compared with its stored outputs, every exercise proved."""
+"""`course.py test`: lint, types, unit tests, every notebook compared with its stored outputs, every exercise proved."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def check_environment(data: str | None, threads: int = 1) -> dict[str, str]:
 
 
 def code_steps(python: str, fast: bool, real_data: bool) -> list[Step]:
-    """Lint and the unit tests, or the part of them that was asked for."""
+    """Lint, types and the unit tests, or the part of them that was asked for."""
     ruff = [python, "-m", "ruff"]
     lint = Step("lint", [[*ruff, "check", "."], [*ruff, "format", "--check", "."]])
     pytest = [python, "-m", "pytest", "tests", "--ignore=tests/benchmarks", "-q", "-n", "2"]
@@ -78,7 +78,7 @@ def code_steps(python: str, fast: bool, real_data: bool) -> list[Step]:
         return [Step("real-data tests", [[*pytest, "-m", "real_data"]])]
     if fast:
         return [lint, Step("quick unit tests", [[*pytest, "-m", LEFT_OUT_WHEN_FAST]])]
-    return [lint, Step("unit tests", [pytest])]
+    return [lint, Step("types", [[python, "-m", "mypy"]]), Step("unit tests", [pytest])]
 
 
 def stored_steps(python: str, chosen: dict[str, Path]) -> list[Step]:

@@ -16,7 +16,7 @@ python3 course.py lab                 set up what is needed and open the lessons
     --no-browser                      only print the address
     --reset NN                        take lesson NN afresh; your copy is kept under another name
 
-python3 course.py test                check everything: lint, unit tests, every cell of every notebook
+python3 course.py test                check everything: lint, types, unit tests, every cell of every notebook
 python3 course.py test NN ...         only the notebooks of these lessons
     --fast                            lint and quick unit tests only
     --real-data                       what needs the real data sets in COURSE_DATA

@@ -12,7 +12,7 @@ So a head picks its maps by stride and resizes to the size of another map, and w
 """
 
 from copy import deepcopy
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,19 @@ from torch import Tensor, nn
 from course_utils.ops.checks import whole_number
 
 
+class Promised(NamedTuple):
+    """What a backbone says of its maps, finest first."""
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
 class Frozen(nn.Module):
     """A backbone that training leaves as it is: no gradients, and always in evaluation mode, also its batch norm."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
-        require_backbone(backbone)
-        self.channels, self.strides = backbone.channels, backbone.strides
+        self.channels, self.strides = require_backbone(backbone)
         self.backbone = backbone.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Frozen":
@@ -50,23 +56,28 @@ def last_map_at(strides: tuple[int, ...], stride: int) -> int:
     return len(strides) - 1 - strides[::-1].index(stride)
 
 
-def require_backbone(backbone: nn.Module) -> None:
-    """Refuse what does not say about itself what a backbone has to; what it computes is not tried, see `check_backbone`.
+def require_backbone(backbone: nn.Module) -> Promised:
+    """What a backbone says of its maps; what it computes is not tried, see `check_backbone`.
 
     Raises: ValueError that says which part of the contract is broken.
     """
     if not isinstance(backbone, nn.Module):
         _broken(f"a backbone is an nn.Module, but this is a {type(backbone).__name__}")
-    channels, strides = (getattr(backbone, name, None) for name in ("channels", "strides"))
-    for name, values in (("channels", channels), ("strides", strides)):
-        if not isinstance(values, tuple) or not values or not all(type(value) is int and value > 0 for value in values):
-            _broken(f"`{name}` is a tuple of positive integers, one for each map, but is {values!r}")
+    channels, strides = _integers(backbone, "channels"), _integers(backbone, "strides")
     if len(channels) != len(strides):
         _broken(
             f"`channels` and `strides` have one value for each map, but there are {len(channels)} and {len(strides)}"
         )
     if list(strides) != sorted(strides):
         _broken(f"maps come finest first, so that strides never fall, but `strides` is {strides}")
+    return Promised(channels, strides)
+
+
+def _integers(backbone: nn.Module, name: str) -> tuple[int, ...]:
+    values = getattr(backbone, name, None)
+    if not isinstance(values, tuple) or not values or not all(type(value) is int and value > 0 for value in values):
+        _broken(f"`{name}` is a tuple of positive integers, one for each map, but is {values!r}")
+    return values
 
 
 @torch.inference_mode(False)
@@ -78,15 +89,15 @@ def check_backbone(backbone: nn.Module) -> None:
 
     Raises: ValueError that says which part of the contract is broken.
     """
-    require_backbone(backbone)
+    promised = require_backbone(backbone)
     trial = deepcopy(backbone)  # running statistics and the mode stay as they are
     with torch.random.fork_rng(devices={value.device for value in backbone.parameters() if value.is_cuda}):
         for shape, training in (((2, 3, 64, 64), False), ((2, 3, 65, 97), False), ((1, 3, 64, 64), True)):
-            _try(trial.train(training), shape)
+            _try(trial.train(training), promised, shape)
 
 
-def _try(backbone: nn.Module, shape: tuple[int, ...]) -> None:
-    channels, strides = backbone.channels, backbone.strides
+def _try(backbone: nn.Module, promised: Promised, shape: tuple[int, ...]) -> None:
+    channels, strides = promised
     where = f"on images {shape} in {'training' if backbone.training else 'evaluation'} mode"
     like = next((value for value in backbone.parameters() if value.is_floating_point()), torch.empty(0, device="cpu"))
     generator = torch.Generator().manual_seed(0)

@@ -1,10 +1,14 @@
 """Networks of the library timm as backbones."""
 
 import warnings
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
 from course_utils.models.layers import Normalise
+
+if TYPE_CHECKING:
+    from timm.models import FeatureInfo
 
 
 class TimmBackbone(nn.Module):
@@ -12,8 +16,8 @@ class TimmBackbone(nn.Module):
 
     def __init__(self, network: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
-        self.channels = tuple(network.feature_info.channels())
-        self.strides = tuple(network.feature_info.reduction())
+        info = cast("FeatureInfo", network.feature_info)  # PyTorch says of any attribute: a tensor or module
+        self.channels, self.strides = tuple(info.channels()), tuple(info.reduction())
         self.channels_last = getattr(network, "output_fmt", None) == "NHWC"
         self.normalise = Normalise(mean, std)
         self.network = network
@@ -32,7 +36,7 @@ def timm_backbone(name: str, weights: str | None = None) -> TimmBackbone:
     Raises: ValueError for a name or tag that timm does not have, and a network without maps.
     """
     import timm
-    from timm.data import resolve_model_data_config
+    from timm.data.config import resolve_model_data_config
 
     tagged = name if weights in (None, "default") else f"{name}.{weights}"
     try:

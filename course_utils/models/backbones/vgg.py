@@ -96,7 +96,7 @@ def vgg_keys(stages: nn.ModuleList) -> dict[str, str]:
         for name in stage.state_dict():
             layer, tensor = name.split(".")
             names[f"stages.{number}.{name}"] = f"features.{passed + int(layer)}.{tensor}"
-        passed += len(stage) + 1
+        passed += len(list(stage.children())) + 1
     return names
 
 
