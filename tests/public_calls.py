@@ -11,8 +11,17 @@ import torch
 from losses.loss_cases import MULTICLASS, MULTILABEL
 from torch import Tensor, nn
 
-from course_utils.losses import boundary as boundary_losses, combination, distribution, lovasz, masking, region, weights
-from course_utils.metrics import boundary, calibration, semantic
+from course_utils.losses import (
+    borders,
+    boundary as boundary_losses,
+    combination,
+    distribution,
+    lovasz,
+    masking,
+    region,
+    weights,
+)
+from course_utils.metrics import boundary, calibration, rand, semantic
 from course_utils.models import catalogue, deconvnet, fcn, layers, memory, mirrored, segnet
 from course_utils.models.backbones import contract, resnet, small, timm, vgg
 from course_utils.ops import bands, convmatrix, convsizes, counts, csr, distance, labels, masks, resample, unpool
@@ -194,6 +203,12 @@ LOSSES = {
     "boundary.boundary_loss": call(boundary_losses.boundary_loss, LOGITS, TARGET, ignore_index=255),
     "boundary.hausdorff_loss": call(boundary_losses.hausdorff_loss, LOGITS, TARGET, ignore_index=255, alpha=2),
     "boundary.signed_distance": call(boundary_losses.signed_distance, masks_of(2, 3, 9, 8)),
+    "borders.border_weights": call(
+        borders.border_weights, label_maps(2, 20, 21, void=False), weight=200, sigma=20, class_weights=torch.ones(2)
+    ),
+    "borders.border_weighted_cross_entropy": call(
+        borders.border_weighted_cross_entropy, LOGITS, TARGET, 11 * floats(2, 6, 7), ignore_index=255
+    ),
     "combination.weighted_sum": call(
         combination.weighted_sum((2, region.dice_loss), (0.5, lovasz.lovasz_softmax_loss)), LOGITS, TARGET
     ),
@@ -226,6 +241,7 @@ METRICS = {
     "boundary.hausdorff_distance": call(
         boundary.hausdorff_distance, masks_of(2, 20, 21), masks_of(2, 20, 21), percentile=95
     ),
+    "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
     "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
 }
 
@@ -315,6 +331,7 @@ NOT_CALLED = {
         "weights.PixelCounts": "a form of data",
     },
     "metrics": {
+        "rand.RandScores": "a form of data",
         "semantic.SemanticScores": "a form of data",
         "semantic.as_labels": "in confusion_matrix",
         "semantic.checked_classes": "in confusion_matrix",

@@ -67,6 +67,8 @@ HOST = {
     "convmatrix.overlap_count": "counts on the CPU, from sizes alone",
     "convmatrix.overlap_count, one axis": "counts on the CPU, from sizes alone",
     "masks.connected_components": "SciPy works on the CPU",
+    "borders.border_weights": "SciPy works on the CPU",
+    "rand.adapted_rand": "scores are Python's numbers, of as many segments as there are",
     "semantic.scores": "scores are Python's numbers",
     "semantic.ConfusionMatrix": "scores are Python's numbers",
     "boundary.boundary_iou": "scores are on the CPU",
