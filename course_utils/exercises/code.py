@@ -105,10 +105,23 @@ class Exercise(Task):
         with neutral_state():
             wanted = self._versions.known_outcome(self._solution, 0).value
             given = self._versions.outcome(candidate, 0).value
-            if judging.form_difference(wanted, given):
+            if judging.form_difference(wanted, given) or not self._can_learn(candidate):
                 return self._solution
         bound = giving_its_kind(candidate, wanted, given)
         return bound if verdict.status == "right" else with_a_way_on(self.name, bound, self._solution)
+
+    def _can_learn(self, candidate: Callable[..., Any]) -> bool:
+        """Whether a gradient gets wherever one is asked for, be it a wrong one: a lesson may train with it."""
+        if not self.differentiable:
+            return True
+        wanted, given = self._versions.wanted_gradients(-1), self._versions.gradients(candidate, -1)
+        asked_for = [self.differentiable is True or name in self.differentiable for name in self._parameters()]
+        return not any(
+            want is not None and have is None
+            for asked, wants, haves in zip(asked_for, wanted, given, strict=False)
+            for want, have in zip(wants, haves, strict=True)
+            if asked
+        )
 
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""

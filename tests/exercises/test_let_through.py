@@ -225,3 +225,10 @@ def test_maps_are_told_by_their_shapes_and_a_difference_by_its_place() -> None:
     assert telling.shown(maps[:1, :1, :1, :1]) == "[0] in the shape (1, 1, 1, 1)"
     assert judging.difference(maps, maps + (maps == 5)) == "expected 5 at index [0, 1, 0, 1], got 6"
     assert judging.difference(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == "expected [1, 2], got [1, 3]"
+
+
+def test_an_answer_without_a_gradient_is_not_trained_with(sums: Exercise) -> None:
+    assert sums(lambda x: running_sum(x).detach()) is running_sum
+    assert sums(lambda x: running_sum(x).detach() + 1) is running_sum
+    wrong = sums(lambda x: running_sum(x) + 1)
+    assert wrong is not running_sum and torch.equal(wrong(_double(1, 2)), _double(2, 4))
