@@ -22,8 +22,19 @@ from course_utils.losses import (
     weights,
 )
 from course_utils.metrics import boundary, calibration, rand, semantic
-from course_utils.models import catalogue, deconvnet, fcn, layers, memory, mirrored, segnet
-from course_utils.models.backbones import contract, resnet, small, timm, vgg
+from course_utils.models import (
+    catalogue,
+    deconvnet,
+    fcn,
+    layers,
+    memory,
+    mirrored,
+    segnet,
+    small_unet,
+    unet,
+    unet_plus_plus,
+)
+from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
 from course_utils.ops import bands, convmatrix, convsizes, counts, csr, distance, labels, masks, resample, unpool
 from course_utils.sliding import convolutional, dense, fields, windows
 
@@ -276,6 +287,15 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         f"segnet.SegNet, {way}": partial(segnet.SegNet, 5, widths=(4, 6), depths=(1, 2), upsample=way)
         for way in segnet.UPSAMPLERS
     },
+    "small_unet.small_unet": lambda: small_unet.small_unet(5, widths=SMALL),
+    "unet.UNet": lambda: unet.UNet(_small_backbone(), 5),
+    "unet.UNet, nearest": lambda: unet.UNet(_small_backbone(), 5, skips="add", upsample="nearest", head_kernel=3),
+    "unet.UNetEncoder": lambda: unet_encoder.UNetEncoder(SMALL),
+    "unet.unet": lambda: unet.unet(5, widths=SMALL, residual=True, attention=True),
+    "unet.unet, bilinear": lambda: unet.unet(5, widths=SMALL, upsample="bilinear", skips="none"),
+    # Without padding, it takes sides of 188 pixels at least.
+    "unet.unet_2015": lambda: nn.Sequential(nn.ZeroPad2d((70, 70, 78, 78)), unet.unet_2015(5, 3, widths=(2,) * 5)),
+    "unet_plus_plus.UNetPlusPlus": lambda: unet_plus_plus.UNetPlusPlus(_small_backbone(), 5),
     "vgg.vgg16": lambda: vgg.vgg16(output_stride=16),
     "mirrored.PoolingEncoder": lambda: mirrored.PoolingEncoder((4, 6), (1, 2), batch_norm=True),
 }
@@ -285,6 +305,7 @@ MODELS = {
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
+    "unet.valid_input_sizes": call(unet.valid_input_sizes, 250),
 }
 
 CALLS: dict[str, Call] = OPS | LOSSES | METRICS | MODELS
@@ -378,6 +399,16 @@ NOT_CALLED = {
         "segnet.Transposed": "in SegNet",
         "segnet.FullTransposed": "in SegNet",
         "segnet.segnet_from_torchvision": "names, no values",
+        "small_unet.PyramidPooling": "in small_unet",
+        "small_unet.QuickResNet": "in small_unet",
+        "small_unet.SmallUNet": "small_unet",
+        "smp_weights": "names, no values",
+        "unet.UNet2015": "unet_2015",
+        "unet.double_convolution": "in unet",
+        "unet.levels": "numbers, no tensors",
+        "unet.require_images": "in unet and unet_2015",
+        "unet_decoder": "in UNet",
+        "unet_plus_plus.node_name": "a name, no values",
         "vgg.vgg_stages": "in vgg16",
         "vgg.VGG16": "vgg16",
         "vgg.vgg_keys": "names, no values",
