@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from course_utils.widgets import overlap, threshold
+from course_utils.widgets import overlap, threshold, unet_paths
 from course_utils.widgets.explorer import Choice, Explorer, Slider
 
-EXPLORERS = {"overlap": overlap.OVERLAP, "threshold": threshold.THRESHOLD}
+EXPLORERS = {"overlap": overlap.OVERLAP, "threshold": threshold.THRESHOLD, "U-Net": unet_paths.PATHS}
 
 
 @pytest.fixture(autouse=True)
