@@ -55,6 +55,7 @@ class UNet(nn.Module):
         head_kernel: int = 1,
     ) -> None:
         super().__init__()
+        num_classes, head_kernel = whole_numbers(1, num_classes=num_classes, head_kernel=head_kernel)
         require_bools(bias=bias, residual=residual, attention=attention)
         channels, strides = require_backbone(backbone)
         self.backbone = backbone
