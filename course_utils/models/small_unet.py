@@ -92,7 +92,8 @@ class PyramidPooling(nn.Module):
 def small_unet(
     num_classes: int, *, widths: tuple[int, ...] = (16, 32, 64, 128), blocks: int = 2, detail: int = 8
 ) -> SmallUNet:
-    """The course's best network for two cores: 0.8 million parameters, about three times as many images a second as a U-Net.
+    """The course's best network for two cores: 0.8 million parameters, and nearly four times as many images a second in
+    training as a U-Net with a quarter of the published channels.
 
     It leaves full resolution at once (a stem of stride 2), adds its skips (Chaurasia and Culurciello 2017, arXiv:1707.03718),
     has one convolution where U-Net's decoder has two, pools over the whole image at the bottom, and looks at the image again

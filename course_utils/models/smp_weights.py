@@ -15,7 +15,7 @@ def unet_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises: ValueError for the weights of another network.
     """
-    return _renamed(state, lambda block: f"steps.{block}")
+    return _renamed(state, lambda block: f"steps.{int(block)}")
 
 
 def unet_plus_plus_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
