@@ -24,6 +24,7 @@ from course_utils.losses import (
 from course_utils.metrics import boundary, calibration, rand, semantic
 from course_utils.models import (
     catalogue,
+    cost,
     deconvnet,
     fcn,
     layers,
@@ -301,7 +302,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 """Networks by name, each built anew; they take `IMAGES`."""
 
+MEASURED = _small_backbone()
+
 MODELS = {
+    "cost.cost": call(lambda size: cost.cost(MEASURED, size), (32, 48)),
+    "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
@@ -383,6 +388,9 @@ NOT_CALLED = {
         "layers.basic_block": "in small_resnet",
         "layers.with_he_weights": "in resnet18 and SegNet",
         "layers.TransposedUpsampling": "in FCN",
+        "cost.Cost": "a form of data",
+        "dataflow": "in cost.ledger",
+        "ledger": "in cost.ledger",
         "memory.DecoderMemory": "a form of data",
         "memory.saved_for_backward": "counts bytes of what it is given",
         "mirrored.Pooling": "a form of data",
@@ -394,6 +402,7 @@ NOT_CALLED = {
         "resnet.bottleneck_block": "in resnet50",
         "resnet.ResNet": "resnet18",
         "resnet.resnet_from_torchvision": "names, no values",
+        "seen_rows": "in cost.ledger",
         "segnet.BedOfNails": "in SegNet",
         "segnet.Bilinear": "in SegNet",
         "segnet.Transposed": "in SegNet",
@@ -403,6 +412,7 @@ NOT_CALLED = {
         "small_unet.QuickResNet": "in small_unet",
         "small_unet.SmallUNet": "small_unet",
         "smp_weights": "names, no values",
+        "trial": "in cost.cost",
         "unet.UNet2015": "unet_2015",
         "unet.double_convolution": "in unet",
         "unet.levels": "numbers, no tensors",
