@@ -204,9 +204,10 @@ class Exercise(Task):
                 found = self._raised(have.error, candidate, probe)
                 text = "\n".join(filter(None, [f"not yet. {known.sentence}" if known else advice, found]))
                 return Verdict("error", text, known.name if known else "")
-        for probe, want, have in zip(self.probes, wanted, given, strict=True):
-            if have.value is None and want.value is not None:
-                return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._in_short(probe)}")
+        if known is None and all(want.value is not None for want in wanted):  # where None may be right it is no slip
+            for probe, have in zip(self.probes, given, strict=True):
+                if have.value is None:
+                    return Verdict("wrong", f"your code gives None; is a `return` missing?\n{self._in_short(probe)}")
         return None
 
     def _raised(self, error: BaseException, candidate: Callable[..., Any], probe: tuple[Any, ...]) -> str:

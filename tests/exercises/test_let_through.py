@@ -232,3 +232,47 @@ def test_an_answer_without_a_gradient_is_not_trained_with(sums: Exercise) -> Non
     assert sums(lambda x: running_sum(x).detach() + 1) is running_sum
     wrong = sums(lambda x: running_sum(x) + 1)
     assert wrong is not running_sum and torch.equal(wrong(_double(1, 2)), _double(2, 4))
+
+
+def even_half(n: int) -> int | None:
+    """Half of n, None where n is odd, as a number or nothing at all."""
+    return None if n % 2 else n // 2
+
+
+def test_none_may_be_an_answer() -> None:
+    task = Exercise("even_half", even_half, [(3,), (4,)], [], ["halve"])
+    assert task.judge(lambda n: n // 2 if n % 2 == 0 else None).status == "right"
+    for wrong in (lambda n: None, lambda n: n // 2):
+        verdict = task.judge(wrong)
+        assert verdict.status == "wrong" and "return" not in verdict.text
+
+
+class NormFirst(nn.Module):
+    """A convolution, its batch norm and a ReLU, in this order."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution, self.norm = nn.Conv2d(channels, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.convolution(x)))
+
+
+def test_the_place_of_a_batch_norm_shows_when_it_is_evaluated() -> None:
+    """A fresh one, with the mean 0 and the variance 1, would change nothing."""
+
+    class ReluFirst(NormFirst):
+        """You take the ReLU before the batch norm, which comes directly after its convolution."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(F.relu(self.convolution(x)))
+
+    class WithoutNorm(NormFirst):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.convolution(x))
+
+    x = torch.linspace(-2, 3, 2 * 3 * 4 * 5, dtype=torch.float64).reshape(2, 3, 4, 5)
+    task = Exercise("NormFirst", NormFirst, [(x,)], [ReluFirst], ["norm"], build=(3,))
+    assert task.judge(NormFirst).status == "right"
+    assert task.judge(ReluFirst).misconception == "ReluFirst"
+    assert "expected" in task.judge(WithoutNorm).text
