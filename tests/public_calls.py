@@ -1,4 +1,4 @@
-"""A call of every public function of ops, sliding, losses, metrics and models, for tests of what holds for all of them.
+"""A call of every public function of ops, sliding, losses, metrics, models and inference, for tests of what holds for all.
 
 Values are such that numbers of 8 bits, in which a caller may hand them over, would overflow in the arithmetic that follows.
 """
@@ -11,6 +11,7 @@ import torch
 from losses.loss_cases import MULTICLASS, MULTILABEL
 from torch import Tensor, nn
 
+from course_utils.inference import tiles
 from course_utils.losses import (
     borders,
     boundary as boundary_losses,
@@ -313,10 +314,30 @@ MODELS = {
     "unet.valid_input_sizes": call(unet.valid_input_sizes, 250),
 }
 
-CALLS: dict[str, Call] = OPS | LOSSES | METRICS | MODELS
+LARGE_IMAGE = floats(2, 230, 220)
+
+INFERENCE = {
+    "tiles.predict_in_tiles": call(
+        tiles.predict_in_tiles, nn.AvgPool2d(3, stride=1, padding=1), LARGE_IMAGE, tile=(200, 190), margin=90, stride=3
+    ),
+    "tiles.predict_in_tiles, mirrored": call(
+        tiles.predict_in_tiles,
+        nn.MaxPool2d(2, stride=1, dilation=180),
+        LARGE_IMAGE,
+        tile=(200, 190),
+        margin=90,
+        stride=3,
+    ),
+    "tiles.predict_in_tiles, gaussian": call(
+        tiles.predict_in_tiles, nn.AvgPool2d(3, stride=1, padding=1), LARGE_IMAGE, tile=200, margin=40, blend="gaussian"
+    ),
+}
+
+CALLS: dict[str, Call] = OPS | LOSSES | METRICS | MODELS | INFERENCE
 
 # What has no call of its own: it is a form of data, a check, or a part of what has one.
-NOT_CALLED = {
+NOT_CALLED: dict[str, dict[str, str]] = {
+    "inference": {},
     "ops": {
         "counts.add_up": "in count_indices",
         "checks": "numbers and their types, no tensors: tests/ops/test_checks.py",

@@ -1,0 +1,1 @@
+"""What happens after training: predictions for images of any size."""
