@@ -287,7 +287,7 @@ def public_names(package: str) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("package", ["ops", "sliding", "losses", "metrics", "models"])
+@pytest.mark.parametrize("package", ["ops", "sliding", "losses", "metrics", "models", "inference"])
 def test_every_public_function_has_a_call_here_or_a_reason(package: str) -> None:
     calls = {name.split(",")[0] for name in (*public_calls.CALLS, *public_calls.NETWORKS)}
     reasons = public_calls.NOT_CALLED[package]
