@@ -38,7 +38,7 @@ def _smaller(in_channels: int, out_channels: int) -> ResidualBlock:
     branch = nn.Sequential(
         conv_norm(in_channels, out_channels, stride=2), nn.ReLU(inplace=True), conv_norm(out_channels, out_channels)
     )
-    mean = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False)
+    mean = nn.AvgPool2d(2, ceil_mode=True)  # at an odd edge, of the pixels that there are
     return ResidualBlock(branch, nn.Sequential(mean, conv_norm(in_channels, out_channels, 1)))
 
 

@@ -11,6 +11,7 @@ from unet_cases import assert_all_learn, assert_takes, count, drawn, images_of
 
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.fcn import FCN
+from course_utils.models.layers import basic_block
 from course_utils.models.small_unet import PyramidPooling, QuickResNet, small_unet
 
 DOUBLE = OPERATION[torch.float64]
@@ -71,6 +72,7 @@ def test_the_shortcut_takes_the_mean_of_the_pixels_that_there_are():
     image = torch.tensor([[1.0, 3, 8], [5, 7, 2], [4, 6, 9]], dtype=torch.float64)
     found = block(image[None, None])
     torch.testing.assert_close(found[0, 0], torch.tensor([[4.0, 5], [5, 9]]).double(), **DOUBLE)
+    assert str(block.branch) == str(basic_block(1, 1, stride=2).branch)
 
 
 def test_pyramid_pooling_by_hand():
@@ -79,11 +81,12 @@ def test_pyramid_pooling_by_hand():
         for factor, convolution in zip((1, 10, 100), pooling.convolutions, strict=True):
             convolution.weight.fill_(factor)
         pooling.merge[0].eps = 0
-    maps = images_of(4, 8, channels=1)
+    maps = images_of(4, 8, channels=1) - 0.5
     quarters = interpolate(avg_pool2d(maps, (2, 4)), size=(4, 8), mode="bilinear")
     bins = interpolate(avg_pool2d(maps, (1, 2)), size=(4, 8), mode="bilinear")
     expected = maps + maps.mean((2, 3), keepdim=True) + 10 * quarters + 100 * bins
-    torch.testing.assert_close(pooling(maps), expected, **DOUBLE)
+    assert (expected < 0).any()
+    torch.testing.assert_close(pooling(maps), relu(expected), **DOUBLE)
     # Of a map smaller than its bins, a pixel is in several.
     small = images_of(1, 2, channels=1)
     expected = small + small.mean((2, 3), keepdim=True) + (10 + 100) * small
@@ -120,6 +123,7 @@ def test_skips_are_added():
             larger = interpolate(narrowed(below), size=skip.shape[2:], mode="bilinear")
             torch.testing.assert_close(found, larger + skip, **DOUBLE)
             below = merge(found)
+            assert below.min() == 0 < below.max()
 
 
 def test_numbers_of_numpy():
