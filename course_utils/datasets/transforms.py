@@ -121,6 +121,10 @@ def elastic(sample: Sample, generator: torch.Generator, *, spread: float = 10.0,
     Source: Ronneberger et al. 2015, section 3.1 (arXiv 1505.04597): a grid of 3 × 3 `points`, displacements that are normal
     with a standard deviation (`spread`) of 10 pixels, bicubic interpolation. What comes from outside is black and void.
 
+    Differs from the paper: nothing that it says. It leaves open where the points lie (here the outer ones on the outermost
+    pixels), which bicubic interpolation (here cubic convolution with a = -0.75, PyTorch's) and what is outside. Ten pixels are
+    those of its images of 512 × 512; a smaller image bends more.
+
     Raises: ValueError for a spread that is negative or infinite, and fewer than 2 points.
     """
     _require_sample(sample)
@@ -134,7 +138,7 @@ def elastic(sample: Sample, generator: torch.Generator, *, spread: float = 10.0,
 def displace(sample: Sample, pixels: Tensor) -> Sample:
     """Each pixel takes the value that lies `pixels` = (2, H, W), right and down, from it.
 
-    The image is interpolated bilinearly, labels and instances take the nearest pixel.
+    The image is interpolated bilinearly, with black beyond its border; labels and instances take the nearest pixel.
 
     Raises: ValueError for displacements of another shape.
     """
@@ -143,8 +147,9 @@ def displace(sample: Sample, pixels: Tensor) -> Sample:
     height, width = sample.labels.shape
     # torchvision measures in halves of the image's sides.
     halves = torch.stack([pixels[0] * (2 / width), pixels[1] * (2 / height)], dim=-1)[None]
-    black, void, nothing = _outside(sample)
-    image = functional.elastic(sample.image, halves, InterpolationMode.BILINEAR, [black] * 3)
+    _, void, nothing = _outside(sample)
+    # A fill, even of 0, would be faded in once more, over what is interpolated with black already.
+    image = functional.elastic(sample.image, halves, InterpolationMode.BILINEAR, None)
     labels = functional.elastic(sample.labels[None], halves, InterpolationMode.NEAREST, [void])
     instances = functional.elastic(sample.instances[None], halves, InterpolationMode.NEAREST, [nothing])
     return Sample(image, labels[0], instances[0])

@@ -2,8 +2,10 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import map_coordinates
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -140,6 +142,89 @@ def test_elastic_is_smooth_and_as_wide_as_asked() -> None:
     assert torch.stack(moved).diff(dim=2).abs().max() < 1
     unmoved = elastic(Sample(columns, zeros, zeros), seeded(), spread=0)
     torch.testing.assert_close(unmoved.image, columns)
+
+
+def cubic(distance: np.ndarray) -> np.ndarray:
+    """The weight of a point at a distance, in cubic convolution with a = -3/4 (Keys 1981, who takes -1/2)."""
+    a, near = -0.75, np.abs(distance)
+    inside = (a + 2) * near**3 - (a + 3) * near**2 + 1
+    beside = a * (near**3 - 5 * near**2 + 8 * near - 4)
+    return np.where(near <= 1, inside, np.where(near < 2, beside, 0))
+
+
+def between_points(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Displacements (2, H, W) of points (2, N, N) whose outer ones lie on the outermost pixels, and are repeated beyond."""
+    count = coarse.shape[1]
+    rows, columns = (np.linspace(0, count - 1, side)[:, None] - np.arange(-2, count + 2) for side in size)
+    beyond = np.pad(coarse, ((0, 0), (2, 2), (2, 2)), mode="edge")
+    return np.einsum("hi,cij,wj->chw", cubic(rows), beyond, cubic(columns))
+
+
+def drawn_points(seed: int, spread: float, points: int) -> np.ndarray:
+    return spread * torch.randn(2, points, points, generator=seeded(seed)).double().numpy()
+
+
+@pytest.mark.parametrize(("size", "spread", "points"), [((60, 83), 10.0, 3), ((41, 40), 4.0, 5), ((33, 2), 1.0, 2)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_elastic_equals_its_definition(size: tuple[int, int], spread: float, points: int, seed: int) -> None:
+    """Random displacements on a coarse grid, bicubic between; computed with NumPy and SciPy, in float64."""
+    draw = seeded(7)
+    given = Sample(
+        torch.rand(3, *size, generator=draw, dtype=torch.float64),
+        torch.randint(5, size, generator=draw),
+        torch.randint(1, 900, size, generator=draw),
+    )
+    found = elastic(given, seeded(seed), spread=spread, points=points)
+    right, down = between_points(drawn_points(seed, spread, points), size)
+    rows, columns = np.indices(size)
+    at = np.stack([rows + down, columns + right])
+    image = [map_coordinates(channel, at, order=1, mode="grid-constant", cval=0) for channel in given.image.numpy()]
+    torch.testing.assert_close(found.image, torch.from_numpy(np.stack(image)), rtol=0, atol=1e-12)
+    for layer, wanted, outside in ((found.labels, given.labels, VOID), (found.instances, given.instances, 0)):
+        expected = map_coordinates(wanted.numpy(), at, order=0, mode="grid-constant", cval=outside)
+        assert torch.equal(layer, torch.from_numpy(expected))
+        assert (layer == outside).any() and (layer != outside).any()
+    single = elastic(given._replace(image=given.image.float()), seeded(seed), spread=spread, points=points)
+    torch.testing.assert_close(single.image.double(), found.image, rtol=0, atol=1e-4)
+
+
+def test_coarse_points_move_as_drawn() -> None:
+    """The corners, the middles of the sides and the centre of an image of odd sides are the points themselves."""
+    rows, columns = torch.meshgrid(torch.arange(301.0), torch.arange(401.0), indexing="ij")
+    nothing = torch.zeros(301, 401, dtype=torch.int64)
+    ramps = Sample(torch.stack([columns, rows, 0 * rows]).double(), nothing, nothing)
+    right, down = drawn_points(4, 2.0, 3)
+    moved = elastic(ramps, seeded(4), spread=2.0).image[:2] - ramps.image[:2]
+    for row in range(3):
+        for column in range(3):
+            at = 150 * row, 200 * column
+            wanted = right[row, column], down[row, column]
+            if 0 <= at[0] + wanted[1] <= 300 and 0 <= at[1] + wanted[0] <= 400:  # else it comes from outside
+                assert moved[:, at[0], at[1]].tolist() == pytest.approx(wanted, abs=1e-9)
+    assert moved[:, 150, 200].tolist() == pytest.approx((right[1, 1], down[1, 1]), abs=1e-9)
+
+
+def test_displacement_by_a_part_of_a_pixel() -> None:
+    """The image between two pixels is a mean of both, with black beyond the border; labels take the nearer one."""
+    given = Sample(torch.tensor([4.0, 8, 2]).expand(3, 1, 3), torch.tensor([[1, 2, 3]]), torch.tensor([[7, 8, 9]]))
+    for part, image, labels, instances in (
+        (0.25, [5, 6.5, 1.5], [1, 2, 3], [7, 8, 9]),
+        (0.75, [7, 3.5, 0.5], [2, 3, VOID], [8, 9, 0]),
+    ):
+        found = displace(given, torch.tensor([part, 0.0])[:, None, None].expand(2, 1, 3))
+        assert found.image[0, 0].tolist() == pytest.approx(image)
+        assert found.labels[0].tolist() == labels and found.instances[0].tolist() == instances
+    unknown = displace(given._replace(instances=given.instances * 0 - 1), torch.full((2, 1, 3), 0.75))
+    assert bool((unknown.instances == -1).all())
+
+
+def test_spread_is_the_standard_deviation_of_the_points() -> None:
+    """Read off at the centre, which is one of them."""
+    columns = torch.arange(101.0).expand(3, 101, 101)
+    zeros = torch.zeros(101, 101, dtype=torch.int64)
+    moved = [elastic(Sample(columns, zeros, zeros), seeded(n), spread=10).image[0, 50, 50] - 50 for n in range(300)]
+    assert 9 < torch.stack(moved).std() < 11  # 10 ± 2.5 standard deviations
+    assert abs(torch.stack(moved).mean()) < 2
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
