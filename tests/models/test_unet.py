@@ -659,7 +659,7 @@ def test_every_variant_on_a_gpu(settings):
     network, images = variant(settings), images_of(65, 97)
     expected = network(images).detach()
     torch.testing.assert_close(network.cuda()(images.cuda()).detach().cpu(), expected, rtol=0, atol=1e-9)
-    assert_all_learn(network.cpu(), images)
+    assert_all_learn(network, images.cuda())
 
 
 @pytest.mark.gpu

@@ -48,7 +48,7 @@ def assert_all_learn(network: nn.Module, images: Tensor) -> None:
     network.train()
     logits = network(images)
     weights = torch.rand(logits.shape, generator=torch.Generator().manual_seed(2), dtype=logits.dtype)
-    (logits * weights).sum().backward()
+    (logits * weights.to(logits.device)).sum().backward()
     without = set()
     for layers in network.modules():
         children = list(layers.children()) if isinstance(layers, nn.Sequential) else []
