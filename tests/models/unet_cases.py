@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from tolerances import NETWORK
 from torch import Tensor, nn
 from unfilled import unfilled
+
+VARIANTS = {
+    **{f"{skips}, {up}": {"skips": skips, "upsample": up}
+       for skips in ("concat", "add", "none") for up in ("transposed", "bilinear", "nearest")},
+    "residual": {"residual": True},
+    "attention": {"attention": True},
+    "attention-residual": {"residual": True, "attention": True},
+    "attention, add, bilinear": {"attention": True, "skips": "add", "upsample": "bilinear"},
+    "biases": {"bias": True},
+}  # fmt: skip
+EVERY_VARIANT = pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
 
 
 def count(network: nn.Module) -> int:
