@@ -31,8 +31,8 @@ from course_utils.models import (
     layers,
     memory,
     mirrored,
+    quick_unet,
     segnet,
-    small_unet,
     unet,
     unet_plus_plus,
 )
@@ -289,12 +289,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         f"segnet.SegNet, {way}": partial(segnet.SegNet, 5, widths=(4, 6), depths=(1, 2), upsample=way)
         for way in segnet.UPSAMPLERS
     },
-    "small_unet.small_unet": lambda: small_unet.small_unet(5, widths=SMALL),
+    "quick_unet.small_unet": lambda: quick_unet.small_unet(5, widths=SMALL),
     "unet.UNet": lambda: unet.UNet(_small_backbone(), 5),
     "unet.UNet, nearest": lambda: unet.UNet(_small_backbone(), 5, skips="add", upsample="nearest", head_kernel=3),
     "unet.UNetEncoder": lambda: unet_encoder.UNetEncoder(SMALL),
-    "unet.unet": lambda: unet.unet(5, widths=SMALL, residual=True, attention=True),
-    "unet.unet, bilinear": lambda: unet.unet(5, widths=SMALL, upsample="bilinear", skips="none"),
+    "unet.padded_unet": lambda: unet.padded_unet(5, widths=SMALL, residual=True, attention=True),
+    "unet.padded_unet, bilinear": lambda: unet.padded_unet(5, widths=SMALL, upsample="bilinear", skips="none"),
     # Without padding, it takes sides of 188 pixels at least.
     "unet.unet_2015": lambda: nn.Sequential(nn.ZeroPad2d((70, 70, 78, 78)), unet.unet_2015(5, 3, widths=(2,) * 5)),
     "unet_plus_plus.UNetPlusPlus": lambda: unet_plus_plus.UNetPlusPlus(_small_backbone(), 5),
@@ -429,9 +429,9 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "segnet.Transposed": "in SegNet",
         "segnet.FullTransposed": "in SegNet",
         "segnet.segnet_from_torchvision": "names, no values",
-        "small_unet.PyramidPooling": "in small_unet",
-        "small_unet.QuickResNet": "in small_unet",
-        "small_unet.SmallUNet": "small_unet",
+        "quick_unet.PyramidPooling": "in small_unet",
+        "quick_unet.QuickResNet": "in small_unet",
+        "quick_unet.SmallUNet": "small_unet",
         "smp_weights": "names, no values",
         "trial": "in cost.cost",
         "unet.UNet2015": "unet_2015",

@@ -37,11 +37,11 @@ MODELS = {
     "deconvnet": Entry(".deconvnet", "DeconvNet"),
     "segnet_small": Entry(".segnet", "SegNet", SMALL),
     "segnet": Entry(".segnet", "SegNet"),
-    "unet": Entry(".unet", "unet"),
-    "unet_bilinear": Entry(".unet", "unet", {"upsample": "bilinear"}),
+    "unet": Entry(".unet", "padded_unet"),
+    "unet_bilinear": Entry(".unet", "padded_unet", {"upsample": "bilinear"}),
     "unet_small_resnet": Entry(".unet", "UNet", on_small_resnet=True),
     "unet_plus_plus": Entry(".unet_plus_plus", "UNetPlusPlus", on_small_resnet=True),
-    "small_unet": Entry(".small_unet", "small_unet"),
+    "small_unet": Entry(".quick_unet", "small_unet"),
 }
 
 

@@ -117,7 +117,7 @@ def _halvings(size: Sequence[int], steps: int) -> list[Sequence[int]]:
     return [tuple(-(-side // 2**step) for side in size) for step in reversed(range(steps))]
 
 
-def unet(
+def padded_unet(
     num_classes: int,
     in_channels: int = 3,
     *,

@@ -16,7 +16,7 @@ from torch import nn
 from course_utils.inference.tiles import predict_in_tiles
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
-from course_utils.models.unet import MARGIN, UNet, unet, unet_2015
+from course_utils.models.unet import MARGIN, UNet, padded_unet, unet_2015
 
 monai = Lazily("monai.inferers")
 
@@ -144,7 +144,7 @@ def test_an_image_of_one_tile_costs_one_tile():
 @pytest.mark.parametrize(
     ("network", "tile", "starts"),
     [
-        (unet(2, 3, widths=(2, 2, 2)), 78, [0, 68, 136, 184]),  # 4: a tile of 76 and steps of 68
+        (padded_unet(2, 3, widths=(2, 2, 2)), 78, [0, 68, 136, 184]),  # 4: a tile of 76 and steps of 68
         (UNet(small_resnet(widths=(2, 2, 2)), 2), 78, [0, 64, 128, 192]),  # 8: 72 and 64
         (nn.Conv2d(3, 2, 3, padding=1), 78, [0, 32, 64, 96, 128, 160, 192, 224]),  # 32: 64 and 32
         (nn.Conv2d(3, 2, 3, padding=1), 60, [0, 32, 64, 96, 128, 160, 192, 224]),  # 16: 48 and 32
@@ -160,9 +160,9 @@ def test_the_stride_is_that_of_the_backbone(network, tile, starts):
 
 PADDED = {
     # Along an axis, an output sees 44 pixels or less, 3 more by its place in the windows of the poolings.
-    "unet": (lambda: unet(3, 1, widths=(4, 6, 8)), 24),
-    "unet, residual and attention": (lambda: unet(3, 1, widths=(4, 6, 8), residual=True, attention=True), 24),
-    "unet, five levels": (lambda: unet(3, 1, widths=(2, 3, 4, 5, 6)), 112),
+    "unet": (lambda: padded_unet(3, 1, widths=(4, 6, 8)), 24),
+    "unet, residual and attention": (lambda: padded_unet(3, 1, widths=(4, 6, 8), residual=True, attention=True), 24),
+    "unet, five levels": (lambda: padded_unet(3, 1, widths=(2, 3, 4, 5, 6)), 112),
     # 67 pixels, and 7 more.
     "UNet on a residual network": (lambda: UNet(small_resnet(widths=(4, 6, 8)), 3), 40),
     "FCN": (lambda: FCN(small_resnet(widths=(4, 6, 8)), 3, stride=2), 40),
@@ -187,7 +187,7 @@ def test_a_padded_network_gives_in_tiles_what_it_gives_for_the_whole(name, size)
 
 
 def test_tiles_off_the_grid_of_the_poolings_give_something_else():
-    network, image = ready(unet(3, 1, widths=(4, 6, 8))), image_of(1, 160, 131)
+    network, image = ready(padded_unet(3, 1, widths=(4, 6, 8))), image_of(1, 160, 131)
     with torch.no_grad():
         whole = network(image[None])[0]
     assert relative_difference(predict_in_tiles(network, image, tile=99, margin=24, stride=4), whole) < 1e-12
@@ -264,7 +264,7 @@ def test_the_image_stays_as_it_is_when_a_network_works_in_place():
 
 
 def test_one_image_and_a_batch():
-    network, images = ready(unet(3, 1, widths=(4, 6, 8))), image_of(2, 1, 70, 90)
+    network, images = ready(padded_unet(3, 1, widths=(4, 6, 8))), image_of(2, 1, 70, 90)
     for blend in ("centre", "gaussian"):
         batch = predict_in_tiles(network, images, tile=64, margin=16, blend=blend)
         assert batch.shape == (2, 3, 70, 90)
@@ -275,7 +275,7 @@ def test_one_image_and_a_batch():
 @pytest.mark.gpu
 @pytest.mark.parametrize("blend", ["centre", "constant", "gaussian"])
 def test_logits_are_where_the_image_is_and_the_network_stays_on_the_gpu(blend):
-    network, image = ready(unet(3, 1, widths=(4, 6, 8))), image_of(1, 130, 97)
+    network, image = ready(padded_unet(3, 1, widths=(4, 6, 8))), image_of(1, 130, 97)
     wanted = predict_in_tiles(network, image, tile=80, margin=24, blend=blend)
     network.cuda()
     for device in ("cpu", "cuda"):

@@ -13,7 +13,7 @@ from torchvision.models.segmentation import (
 
 from course_utils.models import trial
 from course_utils.models.cost import cost, ledger
-from course_utils.models.unet import unet, unet_2015
+from course_utils.models.unet import padded_unet, unet_2015
 
 
 def two_convolutions() -> nn.Sequential:
@@ -116,7 +116,7 @@ def test_segmentation_networks_as_torchvision_counts_them(build: object, weights
 
 def test_u_nets() -> None:
     with torch.device("meta"):
-        published, padded = unet_2015(2), unet(2)
+        published, padded = unet_2015(2), padded_unet(2)
     assert cost(published, 572).parameters == 31_030_658
     found = cost(padded, 512)
     assert (found.parameters, f"{found.multiply_adds / 1e9:.1f}") == (31_037_698, "192.7")
@@ -269,7 +269,7 @@ def test_channels_that_are_not_given_are_those_of_the_first_convolution() -> Non
     assert trial.image_shape(nn.ReLU(), 8) == (1, 3, 8, 8)
     with torch.device("meta"):
         assert ledger(unet_2015(2), 188).image == (1, 188, 188)
-        assert ledger(unet(2), 32).image == (3, 32, 32)
+        assert ledger(padded_unet(2), 32).image == (3, 32, 32)
 
 
 def test_a_single_pixel() -> None:
@@ -293,7 +293,7 @@ def test_what_is_no_network_is_refused() -> None:
 
 def test_the_table_is_one_row_of_text() -> None:
     with torch.device("meta"):
-        table = cost(unet(2), 512).table("U-Net")
+        table = cost(padded_unet(2), 512).table("U-Net")
     assert table.loc["U-Net", "parameters"] == "31,037,698"
     assert table.loc["U-Net", "multiply-adds"] == "192.69 G"
     assert table.loc["U-Net", "all outputs"] == "1,128.0 MiB"

@@ -13,9 +13,9 @@ from course_utils.models.backbones.resnet import resnet50
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.cost import ledger
 from course_utils.models.fcn import FCN
+from course_utils.models.quick_unet import small_unet
 from course_utils.models.segnet import SegNet
-from course_utils.models.small_unet import small_unet
-from course_utils.models.unet import UNet, unet, unet_2015
+from course_utils.models.unet import UNet, padded_unet, unet_2015
 from course_utils.models.unet_plus_plus import UNetPlusPlus
 from course_utils.sliding.fields import receptive_field
 
@@ -173,11 +173,11 @@ def test_a_field_is_what_gradients_reach(name: str) -> None:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, set[int]]] = {
     "published U-Net": (lambda: unet_2015(2, 3, widths=NARROW), 508, {188, 204}),
-    "U-Net": (lambda: unet(2, widths=NARROW), 256, {188, 204}),
-    "U-Net, odd size": (lambda: unet(2, widths=NARROW), 257, {188, 204}),
-    "U-Net, sums": (lambda: unet(2, widths=NARROW, skips="add", residual=True), 256, {188, 204}),
-    "U-Net, gates": (lambda: unet(2, widths=NARROW, attention=True), 256, {188, 204}),
-    "U-Net, bilinear": (lambda: unet(2, widths=NARROW, upsample="bilinear"), 288, {220, 236}),
+    "U-Net": (lambda: padded_unet(2, widths=NARROW), 256, {188, 204}),
+    "U-Net, odd size": (lambda: padded_unet(2, widths=NARROW), 257, {188, 204}),
+    "U-Net, sums": (lambda: padded_unet(2, widths=NARROW, skips="add", residual=True), 256, {188, 204}),
+    "U-Net, gates": (lambda: padded_unet(2, widths=NARROW, attention=True), 256, {188, 204}),
+    "U-Net, bilinear": (lambda: padded_unet(2, widths=NARROW, upsample="bilinear"), 288, {220, 236}),
     "U-Net++": (lambda: UNetPlusPlus(small_resnet(widths=NARROW), 2), 448, {343, 375}),
     "FCN-8s": (lambda: FCN(small_resnet(widths=NARROW), 2, stride=8), 320, {215, 247}),
 }
@@ -408,7 +408,7 @@ def test_a_layer_in_place_adds_no_bytes() -> None:
 
 
 def test_every_parameter_stands_in_the_ledger_once() -> None:
-    for network in (small_unet(8), UNetPlusPlus(small_resnet(), 3), unet(2, widths=NARROW, attention=True)):
+    for network in (small_unet(8), UNetPlusPlus(small_resnet(), 3), padded_unet(2, widths=NARROW, attention=True)):
         layers = ledger(network, 64).layers
         assert sum(layer.parameters for layer in layers) == sum(value.numel() for value in network.parameters())
 

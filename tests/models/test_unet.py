@@ -10,7 +10,7 @@ from unet_cases import EVERY_VARIANT, assert_all_learn, assert_same_network, ass
 
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.backbones.unet import UNetEncoder
-from course_utils.models.unet import MARGIN, unet, unet_2015
+from course_utils.models.unet import MARGIN, padded_unet, unet_2015
 from course_utils.models.unet_decoder import AttentionGate, fit
 
 NARROW = (4, 5, 6, 7, 8)
@@ -20,15 +20,15 @@ DOUBLE = NETWORK[torch.float64]
 def test_parameters_of_the_padded_variants():
     with torch.device("meta"):
         counts = {
-            "biases, one class": count(unet(1, bias=True)),
-            "19 classes": count(unet(19)),
-            "19 classes, bilinear": count(unet(19, upsample="bilinear")),
-            "2 classes": count(unet(2)),
-            "2 classes, bilinear": count(unet(2, upsample="bilinear")),
-            "published, with batch norm": count(unet(2, 1, bias=True)),
+            "biases, one class": count(padded_unet(1, bias=True)),
+            "19 classes": count(padded_unet(19)),
+            "19 classes, bilinear": count(padded_unet(19, upsample="bilinear")),
+            "2 classes": count(padded_unet(2)),
+            "2 classes, bilinear": count(padded_unet(2, upsample="bilinear")),
+            "published, with batch norm": count(padded_unet(2, 1, bias=True)),
         }
-        saved = count(unet(19)) - count(unet(19, skips="add"))
-        assert count(unet(19, skips="none")) == count(unet(19, skips="add"))
+        saved = count(padded_unet(19)) - count(padded_unet(19, skips="add"))
+        assert count(padded_unet(19, skips="none")) == count(padded_unet(19, skips="add"))
     assert counts == {
         "biases, one class": 31_043_521,
         "19 classes": 31_038_803,
@@ -43,11 +43,16 @@ def test_parameters_of_the_padded_variants():
 def test_parameters_that_variants_add():
     skips, blocks = (512, 256, 128, 64), [(3, 64), (64, 128), (128, 256), (256, 512), (512, 1024)]
     with torch.device("meta"):
-        plain = count(unet(19))
-        residual, attention = count(unet(19, residual=True)) - plain, count(unet(19, attention=True)) - plain
-        assert count(unet(19, residual=True, attention=True)) == plain + residual + attention
+        plain = count(padded_unet(19))
+        residual, attention = (
+            count(padded_unet(19, residual=True)) - plain,
+            count(padded_unet(19, attention=True)) - plain,
+        )
+        assert count(padded_unet(19, residual=True, attention=True)) == plain + residual + attention
         # With as many channels below as in the skip, adding needs no convolution.
-        bilinear = count(unet(19, upsample="bilinear")) - count(unet(19, upsample="bilinear", skips="add"))
+        bilinear = count(padded_unet(19, upsample="bilinear")) - count(
+            padded_unet(19, upsample="bilinear", skips="add")
+        )
     # A shortcut is a 1×1 convolution and its norm.
     blocks += [(2 * width, width) for width in skips]
     assert residual == sum(narrow * wide + 2 * wide for narrow, wide in blocks)
@@ -59,7 +64,7 @@ def test_parameters_that_variants_add():
 def test_parameter_table():
     """Convolution, batch norm, convolution, batch norm, transposed convolution: (k² · C_in + 1) · C_out and 2 · C_out."""
     with torch.device("meta"):
-        network = unet(1, bias=True)
+        network = padded_unet(1, bias=True)
     encoder = [[count(layer) for layer in level if count(layer)] for level in network.backbone.levels]
     assert encoder == [
         [1_792, 128, 36_928, 128],
@@ -92,7 +97,7 @@ def test_parameter_table():
 )
 def test_shapes_of_the_padded_variants(upsample, side, down, up):
     with torch.device("meta"):
-        network, images = unet(19, upsample=upsample), torch.empty(1, 3, side, side)
+        network, images = padded_unet(19, upsample=upsample), torch.empty(1, 3, side, side)
         assert [(map_.shape[1], map_.shape[2]) for map_ in network.backbone(images)] == down
         found = []
         for step in network.steps:
@@ -106,7 +111,7 @@ def by_hand(skips, *, up, skip, upsample="transposed"):
 
     Those of its step begin with `up` times the larger map plus `skip` times its skip.
     """
-    network = unet(1, 1, widths=(1, 1), skips=skips, upsample=upsample).double().eval()
+    network = padded_unet(1, 1, widths=(1, 1), skips=skips, upsample=upsample).double().eval()
     with torch.no_grad():
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):
@@ -166,7 +171,7 @@ def without_padding(padded):
 
 
 def test_away_from_the_border_the_padded_network_is_the_published_one():
-    padded = drawn(partial(unet, 3, bias=True, widths=NARROW))
+    padded = drawn(partial(padded_unet, 3, bias=True, widths=NARROW))
     for layer in padded.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
@@ -189,7 +194,7 @@ def test_away_from_the_border_the_padded_network_is_the_published_one():
 
 
 def variant(settings, **others):
-    return drawn(partial(unet, 3, widths=NARROW, **settings, **others))
+    return drawn(partial(padded_unet, 3, widths=NARROW, **settings, **others))
 
 
 @EVERY_VARIANT
@@ -215,7 +220,7 @@ def test_images_of_a_batch_do_not_meet_and_channels_may_come_last(settings):
 
 def test_sizes_that_people_stumble_over():
     with torch.device("meta"):
-        network = unet(2).eval()
+        network = padded_unet(2).eval()
         for size in ((513, 513), (500, 500), (375, 500), (16, 16)):
             assert network(torch.empty(1, 3, *size)).shape == (1, 2, *size)
 
@@ -285,7 +290,7 @@ def test_encoder_is_a_backbone():
 )
 def test_unet_refuses(settings, message):
     with pytest.raises(ValueError, match=message):
-        unet(**({"num_classes": 3, "widths": (4, 4)} | settings))
+        padded_unet(**({"num_classes": 3, "widths": (4, 4)} | settings))
 
 
 @pytest.mark.parametrize(
@@ -304,7 +309,7 @@ def test_unet_refuses(settings, message):
 )
 def test_unet_refuses_images(images, message):
     with pytest.raises(ValueError, match=message):
-        unet(3, widths=NARROW)(images)
+        padded_unet(3, widths=NARROW)(images)
 
 
 @pytest.mark.gpu

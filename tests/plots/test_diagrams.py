@@ -15,9 +15,9 @@ from course_utils import plots
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.cost import ledger
 from course_utils.models.fcn import FCN, fcn_resnet50
+from course_utils.models.quick_unet import small_unet
 from course_utils.models.segnet import SegNet
-from course_utils.models.small_unet import small_unet
-from course_utils.models.unet import UNet, unet, unet_2015
+from course_utils.models.unet import UNet, padded_unet, unet_2015
 from course_utils.models.unet_plus_plus import UNetPlusPlus
 from course_utils.plots.diagrams import draw_network, draw_readings
 
@@ -71,8 +71,8 @@ def boxes(figure: Figure) -> list[Rectangle]:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], object, int, int]] = {
     "published U-Net": (lambda: unet_2015(2), 572, 11, 4),
-    "U-Net": (lambda: unet(19), 512, 11, 4),
-    "U-Net, bilinear": (lambda: unet(2, upsample="bilinear"), (360, 480), 11, 4),
+    "U-Net": (lambda: padded_unet(19), 512, 11, 4),
+    "U-Net, bilinear": (lambda: padded_unet(2, upsample="bilinear"), (360, 480), 11, 4),
     "U-Net on a backbone": (lambda: UNet(small_resnet(), 8), (96, 128), 12, 4),
     "small U-Net": (lambda: small_unet(8), (96, 128), 9, 4),
     "U-Net++": (lambda: UNetPlusPlus(small_resnet(), 8), (96, 128), 12, 4),
@@ -120,7 +120,7 @@ def test_the_published_u_net_has_its_numbers() -> None:
 
 
 def test_skips_begin_at_the_map_that_they_bring() -> None:
-    figure = drawn(lambda: unet(2), 64)
+    figure = drawn(lambda: padded_unet(2), 64)
     frames = boxes(figure)
     ends = [(frames[number], frames[10 - number]) for number in (4, 3, 2, 1)]
     found = arrows(figure, "0.6")
@@ -155,7 +155,7 @@ def test_an_output_that_no_layer_gives_has_a_box() -> None:
 
 
 def test_without_skips_the_picture_does_not_speak_of_them() -> None:
-    with_skips, without = drawn(lambda: unet(2), 64), drawn(lambda: unet(2, skips="none"), 64)
+    with_skips, without = drawn(lambda: padded_unet(2), 64), drawn(lambda: padded_unet(2, skips="none"), 64)
     words = [figure.axes[0].texts[-1].get_text() for figure in (with_skips, without)]
     assert words == ["above: channels\nbelow: side\ngrey: skips", "above: channels\nbelow: side"]
     assert not arrows(without, "0.6")

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from course_utils.models.unet import unet
+from course_utils.models.unet import padded_unet
 from course_utils.widgets.unet_paths import PATHS, missing, sizes, ways
 
 
@@ -13,7 +13,7 @@ def seen_by_a_network(pixel: int, width: int, *, alone: int | None = None) -> li
 
     With `alone`, only what goes through the map of this level, on its way down and no deeper.
     """
-    network = unet(1, 1, widths=(1, 1, 1, 1)).double().eval()
+    network = padded_unet(1, 1, widths=(1, 1, 1, 1)).double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(1.0)

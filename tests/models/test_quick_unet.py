@@ -12,7 +12,7 @@ from unet_cases import assert_all_learn, assert_takes, count, drawn, images_of
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.fcn import FCN
 from course_utils.models.layers import basic_block
-from course_utils.models.small_unet import PyramidPooling, QuickResNet, small_unet
+from course_utils.models.quick_unet import PyramidPooling, QuickResNet, small_unet
 
 DOUBLE = OPERATION[torch.float64]
 NARROW = {"widths": (4, 5, 6, 8), "detail": 3}
