@@ -82,20 +82,25 @@ def fcn_on_scenes(
     *,
     stride: int,
     upsample: str = "transposed",
+    random_scores: bool = False,
     pretrained: bool = False,
     frozen: bool = False,
     steps: int = 450,
 ) -> dict[str, float]:
     """Train an FCN on the small backbone with `train_on_scenes`; scores, steps and CPU seconds of the training.
 
-    The encoder begins with random weights, or `pretrained` as a classifier of windows (`pretrained_backbone`). It learns with
-    the rest, or stays `frozen`, so that only the scores are learnt.
+    Its score layers begin at 0, or as PyTorch draws them (`random_scores`), as those of a student's head in lesson 06 do. The
+    encoder begins with random weights, or `pretrained` as a classifier of windows (`pretrained_backbone`). It learns with the
+    rest, or stays `frozen`, so that only the scores are learnt.
 
     Raises: ValueError as `FCN`.
     """
     torch.manual_seed(seed)
     backbone = pretrained_backbone(seed) if pretrained else small_resnet()
     model = FCN(Frozen(backbone) if frozen else backbone, 8, stride=stride, upsample=upsample)
+    if random_scores:
+        for score in model.scores:
+            score.reset_parameters()
     return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
 
 

@@ -12,6 +12,8 @@ VARIANTS = {
     "FCN-8s": partial(fcn_on_scenes, stride=8),
     "FCN-4s": partial(fcn_on_scenes, stride=4),
     "FCN-8s, upsampling fixed": partial(fcn_on_scenes, stride=8, upsample="fixed"),
+    "FCN-8s, interpolated": partial(fcn_on_scenes, stride=8, upsample="bilinear"),
+    "FCN-8s, head of the lesson": partial(fcn_on_scenes, stride=8, upsample="bilinear", random_scores=True),
     "FCN-8s, 900 steps": partial(fcn_on_scenes, stride=8, steps=900),
     "FCN-8s, pretrained encoder": partial(fcn_on_scenes, stride=8, pretrained=True),
     "FCN-8s, pretrained encoder, frozen": partial(fcn_on_scenes, stride=8, pretrained=True, frozen=True),
