@@ -42,7 +42,9 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     how = parser.add_argument_group("training")
     how.add_argument("--seed", type=_seed, default=0)
     how.add_argument("--batch-size", type=_whole, default=4, help="of all processes together")
-    how.add_argument("--learning-rate", type=_above_0, help="the schedule's largest; 0.008 for muon, 0.0015 if not given")
+    how.add_argument(
+        "--learning-rate", type=_above_0, help="the schedule's largest; 0.008 for muon, 0.0015 if not given"
+    )
     how.add_argument("--optimiser", choices=OPTIMISERS, default="adamw")
     how.add_argument("--schedule", choices=SCHEDULES, default="one_cycle")
     how.add_argument("--weight-decay", type=float, help="0.01 for muon, 0.0001 if not given")

@@ -39,7 +39,12 @@ def constant(step: int, steps: int) -> float:
     return 1.0
 
 
-SCHEDULES: dict[str, Schedule] = {"one_cycle": one_cycle, "warm_up_cosine": warm_up_cosine, "poly": poly, "constant": constant}
+SCHEDULES: dict[str, Schedule] = {
+    "one_cycle": one_cycle,
+    "warm_up_cosine": warm_up_cosine,
+    "poly": poly,
+    "constant": constant,
+}
 
 
 def _cosine(start: float, end: float, share: float) -> float:

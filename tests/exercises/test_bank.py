@@ -71,9 +71,7 @@ def test_solution_equals_the_reference(task: Exercise) -> None:
 @pytest.mark.parametrize("task", CODE, ids=by_name)
 def test_probes_are_asymmetric(task: Exercise) -> None:
     """A transposed or flipped probe must not be the probe itself: no square map with equal sides in all of them."""
-    shapes = [
-        leaf.values.shape for probe in task.probes for leaf in leaves(probe) if hasattr(leaf.values, "shape")
-    ]
+    shapes = [leaf.values.shape for probe in task.probes for leaf in leaves(probe) if hasattr(leaf.values, "shape")]
     maps = [shape for shape in shapes if len(shape) >= 2]
     assert not maps or any(shape[-1] != shape[-2] for shape in maps) or task.name == "per_class_iou"
 

@@ -24,7 +24,9 @@ VARIANTS = {
     for skips in ("none", "add", "concat")
 }
 VARIANTS |= {f"FCN-8s, {steps} steps": partial(named, name="fcn8s", steps=steps) for steps in (*LENGTHS, *EQUAL_TIME)}
-VARIANTS |= {f"small U-Net, {steps} steps": partial(named, name="small_unet", steps=steps) for steps in (*LENGTHS, 4500)}
+VARIANTS |= {
+    f"small U-Net, {steps} steps": partial(named, name="small_unet", steps=steps) for steps in (*LENGTHS, 4500)
+}
 # As many images in other portions.
 VARIANTS |= {
     f"U-Net, batches of {size}": partial(skips_on_scenes, skips="concat", steps=1800 // size, batch_size=size)
