@@ -44,6 +44,10 @@ QUANTITIES = {
     "kernel: phases from 1": Quantity(4, "and its four phases", "max(abs(p - 1) for p in phases)"),
     "loop: loss over that of a constant": Quantity(5, "the network is below that", "last / constant"),
     "loop: recall": Quantity(5, "and finds fewer than ten", "by_hand['recall']"),
+    "loop, focal: recall": Quantity(5, "focal loss finds as few", "by_focal['recall']"),
+    "loop, focal: mean probability over the true share": Quantity(
+        5, "focal loss finds as few", "by_focal['mean_probability'] / share"
+    ),
     "log w taken off: calibration error over that before": Quantity(
         5, "the calibration error falls", "after['calibration_error'] / before['calibration_error']"
     ),
@@ -56,9 +60,10 @@ QUANTITIES = {
     "fitted grid, stride 32: IoU of poles": Quantity(6, "there the boundary IoU", "pole[32]"),
     "fitted grid, stride 8: mean IoU": Quantity(6, "at stride 8 the mean IoU", "region[8].mean_iou"),
     "fitted grid, stride 8: IoU of poles": Quantity(6, "at stride 8 the mean IoU", "pole[8]"),
-    "skips: smallest gain of a class": Quantity(6, "no class loses", "min(gain.values())"),
+    "skips: gain in mean IoU": Quantity(6, "FCN-8s has a mean IoU", "mean_iou[8] - mean_iou[32]"),
+    "skips: gain in boundary IoU": Quantity(6, "and a boundary IoU", "boundary[8] - boundary[32]"),
     "skips: gain of persons over the next": Quantity(
-        6, "no class loses", "gain['person'] - max(value for name, value in gain.items() if name != 'person')"
+        6, "persons gain most", "gain['person'] - max(value for name, value in gain.items() if name != 'person')"
     ),
     "skips: gain of cars over that of poles": Quantity(6, "cars gain more", "gain['car'] - gain['pole']"),
     "skips: part of the large classes": Quantity(
@@ -69,6 +74,9 @@ QUANTITIES = {
     "skips: errors of FCN-8s, 0 to 2 pixels": Quantity(6, "nearer than that", "errors[8][0]"),
     "skips: errors over the fitted grid's, 0 to 2 pixels": Quantity(
         6, "nearer than that", "errors[8][0] / errors['fitted'][0]"
+    ),
+    "mirrored stages: indices over bilinear in boundary IoU": Quantity(
+        7, "with indices the boundary IoU", "edge['indices'] - edge['bilinear']"
     ),
     "SegNet: smallest share not zero": Quantity(
         7, "of what the stages give", "min(s for name, s in share.items() if name.split()[0][2:] == 'code') / 100"
