@@ -105,23 +105,16 @@ class Exercise(Task):
         with neutral_state():
             wanted = self._versions.known_outcome(self._solution, 0).value
             given = self._versions.outcome(candidate, 0).value
-            if judging.form_difference(wanted, given) or not self._can_learn(candidate):
+            if judging.form_difference(wanted, given):
+                return self._solution
+            if self.differentiable and not self._versions.can_be_trained_with(candidate, self._learning()):
                 return self._solution
         bound = giving_its_kind(candidate, wanted, given)
         return bound if verdict.status == "right" else with_a_way_on(self.name, bound, self._solution)
 
-    def _can_learn(self, candidate: Callable[..., Any]) -> bool:
-        """Whether a gradient gets wherever one is asked for, be it a wrong one: a lesson may train with it."""
-        if not self.differentiable:
-            return True
-        wanted, given = self._versions.wanted_gradients(-1), self._versions.gradients(candidate, -1)
-        asked_for = [self.differentiable is True or name in self.differentiable for name in self._parameters()]
-        return not any(
-            want is not None and have is None
-            for asked, wants, haves in zip(asked_for, wanted, given, strict=False)
-            for want, have in zip(wants, haves, strict=True)
-            if asked
-        )
+    def _learning(self) -> list[bool]:
+        """Of each parameter whether its gradient is asked for."""
+        return [self.differentiable is True or name in self.differentiable for name in self._parameters()]
 
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
@@ -237,8 +230,7 @@ class Exercise(Task):
             return None
         for number, probe in enumerate(self.probes):
             wanted, given = self._versions.wanted_gradients(number), self._versions.gradients(candidate, number)
-            for name, want, have in zip(self._parameters(), wanted, given, strict=False):
-                asked_for = self.differentiable is True or name in self.differentiable
+            for name, asked_for, want, have in zip(self._parameters(), self._learning(), wanted, given, strict=False):
                 problem = gradients.problem(name, want, have) if asked_for else None
                 if problem:
                     return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")

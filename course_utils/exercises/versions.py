@@ -40,6 +40,22 @@ class Versions:
             self._kept[key] = without_history(self.outcome(version, number, training=training))
         return self._kept[key]
 
+    def can_be_trained_with(self, candidate: Version, learning: Sequence[bool]) -> bool:
+        """Whether a lesson can train with a version, be it a wrong one: it is finite wherever the solution is, and gradients
+        get back to the arguments of which `learning` says so."""
+        for number in range(len(self.probes)):
+            if _is_finite(self.known_outcome(self.solution, number)) and not _is_finite(
+                self.outcome(candidate, number)
+            ):
+                return False
+        wanted, given = self.wanted_gradients(len(self.probes) - 1), self.gradients(candidate, len(self.probes) - 1)
+        return not any(
+            want is not None and have is None
+            for asked_for, wants, haves in zip(learning, wanted, given, strict=False)
+            for want, have in zip(wants, haves, strict=True)
+            if asked_for
+        )
+
     def untrained_parameters(self, candidate: Version) -> list[str]:
         """The names of a module's parameters that get no gradient, or only zeros, from any probe."""
         built = self._built(candidate).train()
@@ -93,3 +109,7 @@ class Versions:
                     for values in (layer.bias.data, layer.running_mean):
                         values.uniform_(-1, 1)
         return built
+
+
+def _is_finite(outcome: Outcome) -> bool:
+    return all(bool(part.isfinite().all()) for part in gradients.tensors(outcome.value))

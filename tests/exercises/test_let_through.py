@@ -276,3 +276,8 @@ def test_the_place_of_a_batch_norm_shows_when_it_is_evaluated() -> None:
     assert task.judge(NormFirst).status == "right"
     assert task.judge(ReluFirst).misconception == "ReluFirst"
     assert "expected" in task.judge(WithoutNorm).text
+
+
+def test_an_answer_that_is_not_finite_is_not_trained_with(sums: Exercise) -> None:
+    assert sums(lambda x: x.cumsum(0) * 2) is not running_sum
+    assert sums(lambda x: x.cumsum(0) / (x.cumsum(0) * 0)) is running_sum
