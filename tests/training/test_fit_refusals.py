@@ -17,7 +17,10 @@ from course_utils.training.loop import fit
         ({"batch_size": 0}, "batch_size must be an integer of 1"),
         ({"seed": -1}, "seed must be an integer of 0"),
         ({"optimiser": "adam"}, "optimiser must be one of 'adamw', 'muon', 'sgd', but is 'adam'"),
-        ({"schedule": "cosine"}, "schedule must be one of 'one_cycle', 'warm_up_cosine', 'poly', 'constant', but is 'cosine'"),
+        (
+            {"schedule": "cosine"},
+            "schedule must be one of 'one_cycle', 'warm_up_cosine', 'poly', 'constant', but is 'cosine'",
+        ),
         ({"learning_rate": 0}, "learning_rate must be above 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a number from 0"),
         ({"learning_rate": math.inf}, "learning_rate must be .* give a finite one"),
