@@ -29,7 +29,7 @@ rows_are_predictions
     + prediction[valid] * num_classes + target[valid]
 
 void_is_class_zero
-    You count void pixels as class 0; they have no truth, and belong into no cell of the matrix.
+    You count void pixels as class 0; they have no truth, and belong in no cell of the matrix.
     - target[valid] * num_classes + prediction[valid]
     + (target.where(valid, 0) * num_classes + prediction).flatten()
 

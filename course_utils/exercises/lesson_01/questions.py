@@ -33,7 +33,7 @@ micro_f1 = Answer(
         (
             "support_weighted_and_rounded",
             0.8745,
-            "This number has been taught, but it is the F1 of the two classes weighted by their sizes, with one of them cut "
+            "This is a common mistake: it is the F1 of the two classes weighted by their sizes, with one of them cut "
             "to 92.8 %. Add up the counts first.",
         ),
         ("macro", 5 / 7, "This is macro-F1: F1 per class, then the mean. Micro adds up the counts first."),

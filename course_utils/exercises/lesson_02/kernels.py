@@ -85,7 +85,7 @@ inputs_first
     + height, width).transpose(0, 1)
 
 one_by_one
-    This is a 1 × 1 kernel on C·h·w channels, as it has been taught of all fully connected layers. But the maps have
+    This is a 1 × 1 kernel on C·h·w channels, a common mistake with fully connected layers. But the maps have
     C channels, and the layer looks at h × w places of them: its kernel is as large as that. Only a layer whose
     input is a single place becomes a 1 × 1 convolution.
     - weight.reshape(-1, channels, height, width)

@@ -47,7 +47,7 @@ def _draw_stride_three(generator: torch.Generator) -> tuple[nn.Module, Tensor, i
 
 SLIPS = read_slips("""
 shifts_swapped
-    You swapped the two shifts: what was shifted by dy rows belongs into rows dy, dy + stride, …; you put it into
+    You swapped the two shifts: what was shifted by dy rows belongs in rows dy, dy + stride, …; you put it into
     these columns.
     - dy::stride, dx::stride
     + dx::stride, dy::stride

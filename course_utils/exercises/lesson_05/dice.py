@@ -40,7 +40,7 @@ def given_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 SLIPS = read_slips("""
 absent_averaged_in
     A class that the truth lacks has a Dice of 0, or nearly 0, however small its probabilities, and is averaged in.
-    Which classes belong into the mean?
+    Which classes belong in the mean?
     - > 0
     + >= 0
 

@@ -25,7 +25,7 @@ def _draw_binary(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 SLIPS = read_slips("""
 intersection_not_taken_off
     Even a perfect prediction has the loss 0.5 in yours. Σ p + Σ g counts the pixels that both have twice: take the
-    intersection off once, and it is the union. (The formula without it has been taught.)
+    intersection off once, and it is the union. (A common mistake is the formula without it.)
     - g.sum() - intersection
     + g.sum()
 

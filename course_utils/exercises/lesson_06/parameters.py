@@ -8,7 +8,7 @@ FC6_PARAMETERS: list[tuple[str, Any, str]] = [
     (
         "one_by_one",
         512 * 4096 + 4096,
-        "This is a 1 x 1 convolution, as has been taught of all fully connected layers. But fc6 looks at 7 x 7 places, with "
+        "This is a 1 x 1 convolution, a common mistake with fully connected layers. But fc6 looks at 7 x 7 places, with "
         "a weight of its own for each: no layer with so few weights can compute the same.",
     ),
     (

@@ -65,7 +65,7 @@ ADD_OR_CONCATENATE: list[tuple[str, Any, str]] = [
     (
         "sees_everything",
         ("a unit of VGG-16's 7 x 7 map sees all of the 224 x 224 image", "true"),
-        "that has been taught, but its receptive field is 212 pixels wide (lesson 02), and of a corner unit's only a third "
+        "that is a common mistake: its receptive field is 212 pixels wide (lesson 02), and of a corner unit's only a third "
         "lies in the image. It is fc6 that joins all 49 units.",
     ),
     (
