@@ -58,14 +58,10 @@ def changed_trees(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
         for place, (words, _) in enumerate(_replacements(node)):
             other = copy.deepcopy(tree)
             target = next(found for index, found in enumerate(ast.walk(other)) if index == number)
-            before = _text(node)
+            before = ast.unparse(node)
             _, change = list(_replacements(target))[place]
             change()
             yield f"`{before}`: {words}", other
-
-
-def _text(node: ast.AST) -> str:
-    return ast.unparse(node)
 
 
 def _replacements(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:

@@ -5,7 +5,15 @@ from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.lesson_05.floors import logarithm_of_softmax_plus_epsilon
-from course_utils.exercises.lesson_05.logits_and_labels import ALL_VOID, ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
+from course_utils.exercises.lesson_05.logits_and_labels import (
+    ALL_VOID,
+    ERRORS,
+    FAR_APART,
+    MIDDLE,
+    SMALL,
+    SOFTMAX_AXES,
+    draw_labels,
+)
 from course_utils.exercises.slips import read_slips
 from course_utils.losses import distribution
 
@@ -46,24 +54,6 @@ void_as_the_last_class
     + target.clamp(max=logits.shape[1] - 1)
     - of_true_class[valid]
     + of_true_class
-
-softmax_over_columns
-    Your probabilities add up to 1 along a row of the picture (the last axis). They have to add up to 1 over the
-    classes at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=-1)
-
-softmax_over_rows
-    Your probabilities add up to 1 along a column of the picture (the axis of height). They have to add up to 1 over
-    the classes at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=2)
-
-softmax_over_the_batch
-    Your probabilities add up to 1 over the images of the batch (axis 0). They have to add up to 1 over the classes
-    at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=0)
 
 minus_forgotten
     Yours is below 0, and falls as the prediction gets worse: the logarithm of a probability is negative. A minus is
@@ -217,7 +207,7 @@ cross_entropy_of_pixels = Exercise(
     "cross_entropy_of_pixels",
     cross_entropy_of_pixels,
     [SMALL, MIDDLE, FAR_APART, ALL_VOID],
-    [*SLIPS, logarithm_of_softmax_plus_epsilon],
+    [*SLIPS, *SOFTMAX_AXES, logarithm_of_softmax_plus_epsilon],
     [
         "Three steps: log-probabilities of all classes at each pixel; of these the one of the true class; the mean "
         "over the pixels whose target is not 255.",

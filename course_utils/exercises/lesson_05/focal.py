@@ -6,7 +6,15 @@ from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.lesson_05.floors import epsilon_in_focal
-from course_utils.exercises.lesson_05.logits_and_labels import ALL_VOID, ERRORS, FAR_APART, MIDDLE, SMALL, draw_labels
+from course_utils.exercises.lesson_05.logits_and_labels import (
+    ALL_VOID,
+    ERRORS,
+    FAR_APART,
+    MIDDLE,
+    SMALL,
+    SOFTMAX_AXES,
+    draw_labels,
+)
 from course_utils.exercises.slips import read_slips
 from course_utils.exercises.task import with_variants
 from course_utils.losses import distribution
@@ -131,24 +139,6 @@ sigmoid_of_the_true_class
     them. p is the *softmax* probability.
     - logits.log_softmax(dim=1)
     + F.logsigmoid(logits)
-
-softmax_over_columns
-    Your probabilities add up to 1 along a row of the picture (the last axis). They have to add up to 1 over the
-    classes at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=-1)
-
-softmax_over_rows
-    Your probabilities add up to 1 along a column of the picture (the axis of height). They have to add up to 1 over
-    the classes at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=2)
-
-softmax_over_the_batch
-    Your probabilities add up to 1 over the images of the batch (axis 0). They have to add up to 1 over the classes
-    at each pixel; logits are (B, K, H, W): which axis is that?
-    - log_softmax(dim=1)
-    + log_softmax(dim=0)
 
 all_classes_as_if_true
     You add up over all classes as if each were true: the target plays no part, apart from void. Pick the true class
@@ -299,7 +289,7 @@ focal_loss = Exercise(
         (*FAR_APART, 2.0),
         (*ALL_VOID, 2.0),
     ],
-    [*SLIPS, torchvisions, epsilon_in_focal],
+    [*SLIPS, *SOFTMAX_AXES, torchvisions, epsilon_in_focal],
     [
         "Start from the cross-entropy of each valid pixel, before the mean is taken: it is -log p of the true class.",
         "p itself is the exponential of log p. Each pixel gets a factor of its own, (1 - p) ** gamma.",

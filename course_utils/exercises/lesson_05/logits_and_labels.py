@@ -1,4 +1,4 @@
-"""Logits and label maps on which the losses are tried, and what to say of errors that come of them.
+"""Logits and label maps on which the losses are tried, and what to say of mistakes and errors that all of them know.
 
 float64, and images that differ in how much of them is void. Smallest first: what differs on the first is what a student reads.
 """
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.datasets.samples import VOID
+from course_utils.exercises.slips import read_slips
 
 
 def spread(*shape: int, prime: int) -> Tensor:
@@ -26,6 +27,27 @@ FAR_APART = (
     torch.tensor([[[1, 0, 1, 1, 0, 0]]]),
 )
 ALL_VOID = (spread(1, 2, 2, 3, prime=13) + 0.5, torch.full((1, 2, 3), VOID))
+
+
+SOFTMAX_AXES = read_slips("""
+softmax_over_columns
+    Your probabilities add up to 1 along a row of the picture (the last axis). They have to add up to 1 over the
+    classes at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=-1)
+
+softmax_over_rows
+    Your probabilities add up to 1 along a column of the picture (the axis of height). They have to add up to 1 over
+    the classes at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=2)
+
+softmax_over_the_batch
+    Your probabilities add up to 1 over the images of the batch (axis 0). They have to add up to 1 over the classes
+    at each pixel; logits are (B, K, H, W): which axis is that?
+    - log_softmax(dim=1)
+    + log_softmax(dim=0)
+""")
 
 
 def draw_labels(generator: torch.Generator) -> tuple[Tensor, Tensor]:
