@@ -388,6 +388,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "calibration.Reliability": "a form of data",
     },
     "models": {
+        "modes": "training or evaluation, no tensors",
         "small.SmallResNet": "small_resnet",
         "timm.TimmBackbone": "timm_backbone",
         "catalogue.Entry": "a form of data",

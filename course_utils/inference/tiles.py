@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import IntPair, Pair, int_pair, require_tensor, whole_number
 
 BLENDS = ("centre", "constant", "gaussian")
@@ -78,17 +79,12 @@ def predict_in_tiles(
     if blend not in BLENDS:
         raise ValueError(f"blend must be one of {', '.join(map(repr, BLENDS))}, but is {blend!r}.")
     step = _total_stride(model, size, border) if stride is None else whole_number(stride, "stride", minimum=1)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            if blend == "centre":
-                logits = _centres(model, images, size, border, step)
-            else:
-                logits = _means(model, images, size, border, blend)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with modes_kept(model), torch.no_grad():
+        model.eval()
+        if blend == "centre":
+            logits = _centres(model, images, size, border, step)
+        else:
+            logits = _means(model, images, size, border, blend)
     return logits if image.ndim == 4 else logits[0]
 
 

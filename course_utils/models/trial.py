@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import is_integer
 
 Found = TypeVar("Found")
@@ -33,12 +34,8 @@ def try_out(model: nn.Module, size: Size, measure: Callable[[nn.Module, Tensor],
         try:
             return measure(_on_meta(model).eval(), torch.empty(shape, dtype=dtype, device="meta"))
         except Exception:  # whatever it is, it comes again below if it is not because of the device
-            modes = [(module, module.training) for module in model.modules()]
-            try:
+            with modes_kept(model):
                 return measure(model.eval(), torch.zeros(shape, dtype=dtype, device=device))
-            finally:
-                for module, training in modes:
-                    module.training = training
 
 
 def image_shape(model: nn.Module, size: Size) -> tuple[int, ...]:

@@ -1,23 +1,23 @@
 """The recipe of lessons 08 and on: what learnt most in a minute or five on one core."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from course_utils.datasets.memory import InMemory
 from course_utils.datasets.samples import Sample
 from course_utils.datasets.transforms import Transform, colour, compose, flip
 from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.losses.lovasz import lovasz_softmax_loss
 from course_utils.models.catalogue import build
-from course_utils.recipes.scenes import VALIDATION, scenes_in_memory
+from course_utils.recipes.scenes import VALIDATION, measured, scenes_in_memory
 from course_utils.training.batches import Batch
 from course_utils.training.history import History
 from course_utils.training.loop import fit
-from course_utils.training.objectives import Evaluate, Objective, score_labels, weights_of_classes
+from course_utils.training.objectives import Evaluate, Objective, label_loss, score_labels, weights_of_classes
 
 LOVASZ_FROM = 0.6
 """The share of a run after which the Lovász loss is added."""
@@ -56,7 +56,7 @@ def train_quickly(
         model,
         train,
         steps=steps,
-        objective=weighted_then_lovasz(weights) if lovasz else weighted_only(weights),
+        objective=weighted_then_lovasz(weights) if lovasz else label_loss(partial(cross_entropy_loss, weight=weights)),
         evaluate=evaluate,
         seed=seed,
         batch_size=batch_size,
@@ -69,15 +69,6 @@ def train_quickly(
         checkpoint=checkpoint,
         progress=progress,
     )
-
-
-def weighted_only(weights: Tensor) -> Objective:
-    """Cross-entropy with class weights (K,)."""
-
-    def objective(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        return {"cross-entropy": cross_entropy_loss(model(batch.images), batch.labels, weight=weights)}
-
-    return objective
 
 
 def weighted_then_lovasz(weights: Tensor) -> Objective:
@@ -113,21 +104,10 @@ def quickly_on_scenes(
         scenes_in_memory("train", 512),
         seed=seed,
         steps=steps,
-        evaluate=scenes_scored(),
+        evaluate=score_labels(scenes_in_memory("val", VALIDATION), boundary=True),
         optimiser=optimiser,
         learning_rate=learning_rate,
         lovasz=lovasz,
         progress=False,
     )
     return measured(history)
-
-
-def scenes_scored() -> Evaluate:
-    """Scores on the scenes to validate on: mean IoU, pixel accuracy, boundary IoU."""
-    validation: InMemory = scenes_in_memory("val", VALIDATION)
-    return score_labels(validation, boundary=True)
-
-
-def measured(history: History) -> dict[str, float]:
-    """A row of a study: scores, steps, CPU seconds of the training."""
-    return {**history.scores, "steps": len(history.steps), "training_cpu_seconds": round(history.cpu_seconds)}

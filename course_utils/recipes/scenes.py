@@ -101,7 +101,7 @@ def fcn_on_scenes(
     if random_scores:
         for score in model.scores:
             score.reset_parameters()
-    return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
+    return measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
 
 
 def fit_grid(labels: Tensor, *, stride: int, seed: int = 0, steps: int = 60, num_classes: int = 8) -> Tensor:
@@ -173,8 +173,9 @@ def segnet_on_scenes(seed: int, *, upsample: str, steps: int = 900) -> dict[str,
     """Train a small SegNet with one of its ways of upsampling, with `train_on_scenes`; as `fcn_on_scenes` otherwise."""
     torch.manual_seed(seed)
     model = SegNet(8, **SMALL, upsample=upsample)
-    return _measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
+    return measured(train_on_scenes(model, seed=seed, steps=steps, progress=False))
 
 
-def _measured(history: History) -> dict[str, float]:
+def measured(history: History) -> dict[str, float]:
+    """A row of a study: scores, steps, CPU seconds of the training."""
     return {**history.scores, "steps": len(history.steps), "training_cpu_seconds": round(history.cpu_seconds)}

@@ -12,8 +12,8 @@ from course_utils.metrics.rand import adapted_rand
 from course_utils.metrics.semantic import confusion_matrix, scores
 from course_utils.models.unet import padded_unet
 from course_utils.ops.masks import connected_components
-from course_utils.recipes.quick import measured, train_quickly
-from course_utils.recipes.scenes import VALIDATION, scenes_in_memory
+from course_utils.recipes.quick import train_quickly
+from course_utils.recipes.scenes import VALIDATION, measured, scenes_in_memory
 from course_utils.training.objectives import score_labels
 
 WIDTHS = (16, 32, 64, 128)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from torch import nn
 
+from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import real_number
 from course_utils.training.distributed import from_rank_0
 from course_utils.training.history import History
-from course_utils.training.modes import modes_kept
 
 WARM_UP, MEASURED = 2, 20
 

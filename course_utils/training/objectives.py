@@ -14,10 +14,10 @@ from course_utils.losses.combination import Loss
 from course_utils.losses.weights import Method, class_weights, count_pixels
 from course_utils.metrics.boundary import boundary_matrix
 from course_utils.metrics.semantic import SemanticScores, as_labels, confusion_matrix, scores
+from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import require_tensor, whole_number
 from course_utils.training.batches import Batch
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
-from course_utils.training.modes import modes_kept
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
 Evaluate = Callable[[nn.Module], dict[str, float]]

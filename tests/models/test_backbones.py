@@ -11,7 +11,7 @@ import torch
 from tolerances import EXACT, NETWORK, OPERATION
 from torch import nn
 from torch.nn.functional import interpolate
-from unfilled import unfilled
+from unfilled import drawn, unfilled
 
 from course_utils.models.backbones.contract import Frozen, check_backbone, last_map_at
 from course_utils.models.backbones.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
@@ -21,23 +21,6 @@ from course_utils.models.backbones.vgg import vgg16, vgg_from_torchvision
 from course_utils.models.fcn import FCN
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, TransposedUpsampling
 from course_utils.models.pretrained import IMAGENET, load_pretrained
-
-
-def drawn(make, seed=0):
-    """A network in float64 and evaluation mode, with norms and biases that are not what they begin as."""
-    with unfilled():
-        network = make()
-    draw = torch.Generator().manual_seed(seed)
-    for name, value in network.state_dict().items():
-        if value.ndim > 1:
-            value.uniform_(-1, 1, generator=draw).mul_((6 / value[0].numel()) ** 0.5)
-        elif value.ndim == 1:
-            around_0, around_1 = (
-                torch.randn(value.shape, generator=draw) / 5,
-                0.5 + torch.rand(value.shape, generator=draw),
-            )
-            value.copy_(around_0 if name.endswith(("bias", "running_mean")) else around_1)
-    return network.double().eval()
 
 
 def images_of(height, width, *, batch=2, seed=0, dtype=torch.float64):

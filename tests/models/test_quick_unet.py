@@ -7,7 +7,8 @@ import pytest
 import torch
 from tolerances import OPERATION
 from torch.nn.functional import avg_pool2d, interpolate, relu
-from unet_cases import assert_all_learn, assert_takes, count, drawn, images_of
+from unet_cases import assert_all_learn, assert_takes, count, images_of
+from unfilled import drawn
 
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.fcn import FCN

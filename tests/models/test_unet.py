@@ -6,7 +6,8 @@ import pytest
 import torch
 from tolerances import EXACT, NETWORK, OPERATION
 from torch import nn
-from unet_cases import EVERY_VARIANT, assert_all_learn, assert_same_network, assert_takes, count, drawn, images_of
+from unet_cases import EVERY_VARIANT, assert_all_learn, assert_same_network, assert_takes, count, images_of
+from unfilled import drawn
 
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.backbones.unet import UNetEncoder

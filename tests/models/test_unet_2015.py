@@ -7,7 +7,8 @@ import pytest
 import torch
 from tolerances import EXACT
 from torch import nn
-from unet_cases import count, drawn, images_of
+from unet_cases import count, images_of
+from unfilled import drawn
 
 from course_utils.models.unet import MARGIN, unet_2015, valid_input_sizes
 

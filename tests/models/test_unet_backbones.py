@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from unet_cases import EVERY_VARIANT, assert_all_learn, assert_same_network, assert_takes, count, drawn, images_of
+from unet_cases import EVERY_VARIANT, assert_all_learn, assert_same_network, assert_takes, count, images_of
+from unfilled import drawn
 
 from course_utils.models.backbones.contract import Frozen
 from course_utils.models.backbones.resnet import resnet18, resnet50

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tolerances import EXACT, NETWORK
 from torch import nn
-from unet_cases import assert_all_learn, assert_same_network, assert_takes, count, drawn, images_of
+from unet_cases import assert_all_learn, assert_same_network, assert_takes, count, images_of
+from unfilled import drawn
 
 from course_utils.models.backbones.resnet import resnet18, resnet50
 from course_utils.models.backbones.small import small_resnet

@@ -6,7 +6,6 @@ import pytest
 import torch
 from tolerances import NETWORK
 from torch import Tensor, nn
-from unfilled import unfilled
 
 VARIANTS = {
     **{f"{skips}, {up}": {"skips": skips, "upsample": up}
@@ -28,21 +27,6 @@ def images_of(height: int, width: int, *, batch: int = 2, channels: int = 3, see
     return torch.rand(
         batch, channels, height, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
     )
-
-
-def drawn(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """A network in float64 and evaluation mode, with norms and biases that are not what they begin as."""
-    with unfilled():
-        network = make()
-    draw = torch.Generator().manual_seed(seed)
-    for name, value in network.state_dict().items():
-        if value.ndim > 1:
-            value.uniform_(-1, 1, generator=draw).mul_((6 / value[0].numel()) ** 0.5)
-        elif value.ndim == 1 and name.endswith(("bias", "running_mean")):
-            value.copy_(torch.randn(value.shape, generator=draw) / 5)
-        elif value.ndim == 1:
-            value.copy_(0.5 + torch.rand(value.shape, generator=draw))
-    return network.double().eval()
 
 
 def assert_takes(network: nn.Module, sizes: list[tuple[int, int]], *, num_classes: int, channels: int = 3) -> None:
