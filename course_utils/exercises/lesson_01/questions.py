@@ -76,7 +76,8 @@ sky_share = Prediction(
     "sky_share",
     "Think of pictures taken from a car in a German city: which per cent of their scored pixels is sky?",
     ["From 0 to 100. The camera looks at the street, and the street has houses on both sides."],
-    explanation="(It follows from published class weights.) 25 has been taught. Shares can be counted: count before you believe.",
+    explanation="(It follows from published class weights.) A number that one meets is 25. Shares can be counted: count "
+    "before you believe.",
     limits=(0, 100),
     digits=1,
     minutes=1,

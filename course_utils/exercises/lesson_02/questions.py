@@ -8,8 +8,8 @@ vgg_sees = Prediction(
     "units. How many pixels wide is the square that one of these units sees?",
     ["13 layers look one unit to either side, but a unit is 16 pixels wide in the last of them. Guess from 1 to 500."],
     explanation=(
-        "So not even the unit in the middle sees the whole image, though that has been taught; of the square of a corner unit "
-        "two thirds lie outside the image. It is the fully connected layer behind them that joins all 49."
+        "So not even the unit in the middle sees the whole image; that it does is a common mistake. Of the square of a corner "
+        "unit two thirds lie outside the image. It is the fully connected layer behind them that joins all 49."
     ),
     limits=(1, 500),
     digits=0,
