@@ -255,6 +255,7 @@ METRICS = {
         boundary.hausdorff_distance, masks_of(2, 20, 21), masks_of(2, 20, 21), percentile=95
     ),
     "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
+    "rand.thin_borders": call(rand.thin_borders, TARGET[0]),
     "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
 }
 

@@ -68,6 +68,7 @@ HOST = {
     "convmatrix.overlap_count, one axis": "counts on the CPU, from sizes alone",
     "masks.connected_components": "SciPy works on the CPU",
     "borders.border_weights": "SciPy works on the CPU",
+    "rand.thin_borders": "SciPy works on the CPU",
     "rand.adapted_rand": "scores are Python's numbers, of as many segments as there are",
     "semantic.scores": "scores are Python's numbers",
     "semantic.ConfusionMatrix": "scores are Python's numbers",

@@ -11,7 +11,7 @@ import torch
 
 from course_utils.exercises import gradients, judging, shortcuts
 from course_utils.exercises.bound import giving_its_kind, with_a_way_on
-from course_utils.exercises.neutral import neutral_state
+from course_utils.exercises.neutral import calling_itself, neutral_state
 from course_utils.exercises.outcomes import Outcome, differ
 from course_utils.exercises.parts import size_of
 from course_utils.exercises.slips import Slip, pairs, wrong_version
@@ -121,7 +121,7 @@ class Exercise(Task):
     def judge(self, candidate: Callable[..., Any]) -> Verdict:
         """Say what is wrong: an exception, None, a known misconception, the form or a value, the first that applies."""
         try:
-            with neutral_state():
+            with neutral_state(), calling_itself(candidate):
                 return self._verdict(candidate)
         except Exception as error:  # an answer of a type that nothing can be compared with
             text = f"your answer cannot be compared with the solution's ({type(error).__name__}: {error}). "

@@ -117,3 +117,20 @@ def _seeds() -> Iterator[None]:
         torch.set_rng_state(of_torch)
         if of_gpus:
             torch.cuda.set_rng_state_all(of_gpus)
+
+
+@contextmanager
+def calling_itself(candidate: Callable[..., Any]) -> Iterator[None]:
+    """Let a function or class mean itself by its name while it is judged, as it will once the name is bound.
+
+    The name may still be unknown where it was written, or stand for the solution, since the stub ran before.
+    """
+    method = candidate.__init__ if isinstance(candidate, type) else candidate
+    names, name = getattr(method, "__globals__", {}), getattr(candidate, "__name__", "")
+    before = {name: names[name]} if name in names else {}
+    names[name] = candidate
+    try:
+        yield
+    finally:
+        names.pop(name, None)
+        names.update(before)

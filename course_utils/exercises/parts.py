@@ -29,7 +29,7 @@ def leaves(value: Any, place: str = "") -> list[Leaf]:
         except (TypeError, ValueError, RuntimeError):
             return [leaf for n, part in enumerate(value) for leaf in leaves(part, f"{place}[{n}]")]
     if isinstance(value, torch.Tensor):
-        return [_array_leaf(value, place, rounded=value.dtype in (torch.float32, torch.float16, torch.bfloat16))]
+        return [_array_leaf(value, place, rounded=value.dtype == torch.float32)]
     if isinstance(value, np.ndarray | np.generic):
         return [_array_leaf(torch.as_tensor(np.array(value)), place, rounded=True)]
     if isinstance(value, bool | int | float):
@@ -49,6 +49,8 @@ def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf
         kind = "truth values"
     elif values.is_complex():
         kind, values = "complex numbers", values.abs()
+    elif values.dtype in (torch.float16, torch.bfloat16):
+        kind = "numbers of half precision"  # the next layer, in float32, would refuse them
     else:
         kind = "decimal numbers" if values.is_floating_point() else "whole numbers"
     return Leaf(place, kind, values.detach().cpu().to(torch.float64), rounded)

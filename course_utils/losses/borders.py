@@ -35,7 +35,8 @@ def border_weights(
     Shapes: `instances` integer (…, H, W), 0 for the background and an id for each cell → float32 (…, H, W), on their device.
     SciPy does the work, on the CPU, so that weights are best made while data are prepared.
 
-    Differs from the paper: nothing.
+    Differs from the paper: its equation is for every pixel; here cells keep the weight of their class. Its distances run to the
+    borders of the cells, ours to their nearest pixels.
 
     Raises: ValueError for ids that are negative or not integers, for a negative `weight`, a `sigma` of 0 or less, and for
     class weights that are not two finite numbers of 0 or more.

@@ -55,6 +55,33 @@ def adapted_rand(pred: Tensor, target: Tensor) -> RandScores:
     return RandScores(precision, recall, f_score)
 
 
+def thin_borders(ids: Tensor) -> Tensor:
+    """Give every pixel that is in no segment to the nearest one, so that borders have no width.
+
+    The ISBI 2012 challenge scores segments so since 2015: how thick a membrane is drawn then costs nothing; cells that are merged
+    or split cost as much as before. SciPy does the work, on the CPU; the result is on the ids' device.
+
+    Source: Arganda-Carreras et al. 2015, doi:10.3389/fnana.2015.00142, "after border thinning".
+
+    Differs from the source: its script thins borders to lines of one pixel; here nothing is left of them.
+
+    Shapes: `ids` (H, W) of whole numbers, 0 for no segment → int64 (H, W); all 0 where there is no segment.
+
+    Raises: ValueError for other types and shapes.
+    """
+    require_tensor(ids, "ids")
+    require_label_type(ids, "ids")
+    if ids.ndim != 2:
+        raise ValueError(f"thin_borders needs the ids of one image (H, W), but got the shape {tuple(ids.shape)}.")
+    from scipy.ndimage import distance_transform_edt
+
+    if not ids.any():
+        return ids.long()
+    outside = (ids == 0).cpu().numpy()
+    rows, columns = distance_transform_edt(outside, return_distances=False, return_indices=True)
+    return ids.long()[torch.from_numpy(rows).long(), torch.from_numpy(columns).long()]
+
+
 def _pairs(ids: Tensor) -> int:
     """Twice the number of pairs of pixels with the same ids: (M, N) → an integer of Python, which does not overflow."""
     counts = torch.unique(ids, dim=1, return_counts=True)[1]

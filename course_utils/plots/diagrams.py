@@ -102,7 +102,8 @@ def draw_network(ledger: Ledger, *, title: str = "") -> Figure:
     Above a box stand the channels of its last map, with those of the widest before if that is another: 128→8. Below it
     stands the side of the map, with that of the first before if that is another, or rows × columns; it is not repeated in
     the next box. Each doubling makes a box wider or higher by the same amount. Grey arrows are the skips, as the
-    ledger's `reads` say; if there are layers on a skip, as FCN's scores, their channels stand on it.
+    ledger's `reads` say; if there are layers on a skip, as FCN's scores, their channels stand on it, and if it is cut to
+    the size of the map that it meets, that side.
 
     Layers of one stride that follow each other are one box. What has no stride, such as pyramid pooling, is left out.
 
@@ -134,7 +135,9 @@ def draw_network(ledger: Ledger, *, title: str = "") -> Figure:
             axes.text(x, box.y + (box.height + _TEXT) / 2, size, ha="center", va="center")
         written = size
     square = all(station.shapes[-1][1] == station.shapes[-1][2] for station in stations)
-    words = ["above: channels", "below: side" if square else "below: rows × columns", *["grey: skips"] * bool(skips)]
+    words = ["above: channels", "below: side" if square else "below: rows × columns"]
+    if skips:
+        words.append("grey: skips" + ", → cut to" * any("→" in label for label in skips.values()))
     axes.text(8, height - 8, "\n".join(words), va="bottom")
     return figure
 
@@ -182,7 +185,7 @@ def _longest_way(stations: Sequence[_Station]) -> list[int]:
 
 
 def _skips(stations: Sequence[_Station], way: Sequence[int]) -> dict[tuple[int, int], str]:
-    """From and to which stations on the way the skips go, with the channels of layers that stand on them."""
+    """From and to which stations on the way the skips go, with what stands on them: channels of layers, or what is cut."""
     found: dict[tuple[int, int], str] = {}
     for before, after in zip(way, way[1:], strict=False):
         for skip in stations[after].reads - {before}:
@@ -193,8 +196,14 @@ def _skips(stations: Sequence[_Station], way: Sequence[int]) -> dict[tuple[int, 
                 reads = stations[origin].reads
                 origin = max(reads, key=lambda number: (stations[number].stride == stations[skip].stride, number))
             if origin not in (before, end):
-                found[origin, end] = "" if skip in way else stations[skip].channels
+                found[origin, end] = _cut(stations[origin], stations[end]) if skip in way else stations[skip].channels
     return found
+
+
+def _cut(skip: _Station, joined: _Station) -> str:
+    """The side that a skip is cut to, that of the map which it meets; nothing if that is not smaller."""
+    before, after = skip.shapes[-1][1], joined.shapes[0][1]
+    return f"→{after}" if before > after else ""
 
 
 def _places(stations: Sequence[_Station]) -> tuple[list[_Box], float]:

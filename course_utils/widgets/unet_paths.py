@@ -129,8 +129,8 @@ def _label(axes: Axes, found: list[Way], maps: list[int], right: float) -> None:
     axes.set(xlim=(-1, right + width + 1), xticks=[])
     lacking = [level for level, columns in enumerate(missing(width)) if columns]
     if lacking:
-        level = lacking[-1]
-        title = f"{width} pixels: at 1/{2**level} the enlarged map has {2 * maps[level + 1]} columns, the skip {maps[level]}"
+        short = (f"{2 * maps[level + 1]} columns meet {maps[level]} at 1/{2**level}" for level in reversed(lacking))
+        title = f"{width} pixels: {', '.join(map(str, maps))}; {', '.join(short)}"
     else:
         title = f"{width} pixels: {', '.join(map(str, maps))}; every enlarged map fits its skip"
     axes.set_title(title, color=_SHORT if lacking else "black", fontweight="bold")

@@ -1,8 +1,9 @@
 import pytest
 import torch
 from skimage.metrics import adapted_rand_error
+from skimage.segmentation import expand_labels
 
-from course_utils.metrics.rand import adapted_rand
+from course_utils.metrics.rand import adapted_rand, thin_borders
 
 
 def test_adapted_rand_by_hand() -> None:
@@ -57,7 +58,43 @@ def test_adapted_rand_refuses(pred, target, told: str) -> None:
         adapted_rand(pred, target)
 
 
+def test_thin_borders_by_hand() -> None:
+    """Each pixel goes to the nearest segment; where two are as near, to one of them."""
+    ids = torch.tensor([[4, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 2]])
+    found = thin_borders(ids)
+    assert found.tolist() == [[4, 4, 4, 2, 2, 2], [4, 4, 4, 2, 2, 2]] and found.dtype == torch.int64
+    assert torch.equal(thin_borders(found), found)
+
+
+def test_thin_borders_equal_scikit_image_but_for_ties() -> None:
+    """As far as all of them are away: skimage's expand_labels over a large distance."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1, 9, (40, 50), generator=generator) * (torch.rand(40, 50, generator=generator) < 0.02)
+    assert 5 < len(ids[ids > 0]) < 80
+    found, theirs = thin_borders(ids), torch.as_tensor(expand_labels(ids.numpy(), distance=100))
+    places = ids.nonzero().double()
+    far = torch.cdist(torch.ones(40, 50).nonzero().double(), places).view(40, 50, -1)
+    ties = (far < far.min(-1, keepdim=True).values + 1e-9).sum(-1) > 1
+    assert not ties.all() and torch.equal(found[~ties], theirs[~ties])
+
+
+@pytest.mark.parametrize("ids", [torch.zeros(3, 4, dtype=torch.uint8), torch.zeros(0, 4).long(), torch.full((1, 1), 7)])
+def test_thin_borders_where_nothing_is_to_be_done(ids: torch.Tensor) -> None:
+    assert torch.equal(thin_borders(ids), ids.long())
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [(torch.zeros(3, 4), "ids must"), (torch.zeros(1, 3, 4).long(), "one image"), ([[1]], "ids must be a tensor")],
+)
+def test_thin_borders_refuse(ids, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        thin_borders(ids)
+
+
 @pytest.mark.gpu
 def test_rand_scores_on_a_gpu() -> None:
     target = torch.tensor([[1, 1, 0, 2]])
     assert adapted_rand(target.cuda(), target.cuda()) == (1, 1, 1)
+    found = thin_borders(target.cuda())
+    assert found.is_cuda and torch.equal(found.cpu(), thin_borders(target))

@@ -10,7 +10,7 @@ from course_utils.exercises.slips import read_slips
 
 class UNetBlock(nn.Module):
     """Two padded 3 × 3 convolutions without biases, the first from in_channels to out_channels, each followed by batch norm and
-    a ReLU: (B, in_channels, H, W) → (B, out_channels, H, W)."""
+    a ReLU: (B, in_channels, H, W) → (B, out_channels, H, W). The layers are made in the order in which they are used."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ relu_before_the_norm
     + self.norm2(F.relu(self.second(x)))
 
 one_norm_for_both
-    One batch norm does not do for two convolutions: what it has counted belongs to the one map or to the other. Make
+    One batch norm cannot serve two convolutions: its running mean and variance would mix those of two maps. Make
     two of them, and use each once.
     - self.norm2(self.second(x))
     + self.norm1(self.second(x))
@@ -95,8 +95,8 @@ UNetBlock = Exercise(
     library=("double_convolution", "UNetEncoder"),
     unaffected={"a ReLU gives nothing below 0": ["absolute result", "nothing below 0 result"]},
     common_errors={
-        "running_mean": "A batch norm has another number of channels than the map that it gets: both of them come after a "
-        "convolution to `out_channels`.",
+        "running_mean should contain": "A batch norm has another number of channels than the map that it gets: both of them "
+        "come after a convolution to `out_channels`.",
         "parameters should have the shapes": "The block has two convolutions without biases (`bias=False`: the batch norm brings "
         "a shift of its own) and two batch norms: from in_channels to out_channels, then from out_channels to out_channels.",
         "channels, but got": "The first convolution takes `in_channels`, the second what the first gives: `out_channels`.",

@@ -51,7 +51,7 @@ rows_and_columns_exchanged
 
 skip_first
     Both are there, but in the other order: the enlarged map comes first, then the skip. The weights of the convolution after
-    it hang on that.
+    it depend on that order.
     - [enlarged, skip]
     + [skip, enlarged]
 
@@ -85,10 +85,16 @@ too_much_kept
     + pass
 
 cut_at_the_top_left
-    Where the enlarged map is too large, you cut off its first row or column. The first pixels of both maps lie on each other:
-    the last ones are too many.
+    Where the enlarged map is too large, you cut off its first row or column. The first pixels of the two maps belong
+    together: cut off the last ones.
     - enlarged[:, :, :height, :width]
     + enlarged[:, :, -height:, -width:]
+
+wrapped_round
+    You repeat the first row and column at the end, as if the image went round. The last ones are to be repeated,
+    `mode="replicate"`.
+    - mode="replicate"
+    + mode="circular"
 
 mirrored_at_the_end
     You mirror: the row before the last one comes once more. The last one itself is to be repeated, `mode="replicate"`.
@@ -108,14 +114,15 @@ join = Exercise(
     ],
     SLIPS,
     [
-        "How many rows does the skip have more than the enlarged map, and how many columns? Where are they missing?",
-        '`F.pad(enlarged, (0, columns, 0, rows), mode="replicate")` repeats the last column and the last row so often.',
-        "`enlarged[:, :, :height, :width]` cuts off what is too much and does nothing where nothing is; `torch.cat(..., dim=1)`.",
+        "How many more rows does the skip have than the enlarged map, and how many more columns? Where are they missing?",
+        '`F.pad(enlarged, (0, columns, 0, rows), mode="replicate")` repeats the last column and the last row that many times.',
+        "`enlarged[:, :, :height, :width]` cuts off what is too much, if anything is. Then `torch.cat(..., dim=1)`.",
     ],
     draw=_draw_pair,
     common_errors={
-        "Sizes of tensors must match": "`torch.cat` needs the same height and width. The enlarged map has to get the skip's size "
-        "before: repeat what is missing, cut off what is too much.",
+        "Sizes of tensors must match": "`torch.cat` joins maps along one axis, and all others must agree. Side by side means "
+        "along the channels, axis 1; before that the enlarged map has to get the skip's height and width: repeat what is missing, cut "
+        "off what is too much.",
         "must match the size of tensor": "A sum needs the same channels, too; here the two are laid side by side: `torch.cat`.",
         "Padding length": '`F.pad(..., mode="replicate")` takes four numbers here: left, right, top, bottom.',
         "only 2D, 3D, 4D, 5D padding": '`F.pad(..., mode="replicate")` takes four numbers: left, right, top, bottom.',

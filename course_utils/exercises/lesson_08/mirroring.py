@@ -10,7 +10,7 @@ from course_utils.exercises.slips import read_slips
 def mirrored(positions: Tensor, length: int) -> Tensor:
     """For positions along an axis of `length` pixels, some of them outside, the pixels that they are read from: the image is
     mirrored at its first and its last pixel, which are not repeated, as often as needed. -1 is read from 1, `length` from
-    length - 2."""
+    length - 2. Of a single pixel all are read from 0."""
     if length == 1:
         return torch.zeros_like(positions)
     period = 2 * (length - 1)
@@ -39,6 +39,21 @@ wrapped_round
     - period = 2 * (length - 1)
     + period = length
 
+last_pixel_repeated
+    You repeat the last pixel: of 5, position 5 is read from 4. Mirrored *at* the last pixel, it is read from 3.
+    - period - positions
+    + period + 1 - positions
+
+never_turned_back
+    You take the remainder, and do not turn round in the second half of the period: there the way goes back.
+    - torch.where(positions < length, positions, period - positions)
+    + positions
+
+half_a_period
+    You take the remainder by length - 1. It takes twice as many steps, there and back, until the image begins again.
+    - period = 2 * (length - 1)
+    + period = length - 1
+
 clamped
     You read everything outside from the border pixel itself. That is replication, a smear; mirrored, the texture goes on.
     - torch.where(positions < length, positions, period - positions)
@@ -58,9 +73,14 @@ right_border_only
     - positions % period
     + positions
 
+period_upside_down
+    You have the two halves of the period exchanged: in the first half the pixel is read from itself.
+    - torch.where(positions < length, positions, period - positions)
+    + torch.where(positions < length, period - positions, positions)
+
 mirrored_once
-    You mirror once. Where the margin is larger than the image, what comes out of it is outside again, and has to be mirrored
-    once more: a remainder does that for all.
+    You mirror once. Where the margin is larger than the image, a mirrored position may still be outside, and has to be mirrored
+    again: a remainder does that for any distance.
     - positions = positions % period
     + positions = positions.abs()
 
@@ -80,6 +100,7 @@ mirrored = Exercise(
         (torch.tensor([3, 2]), 3),
         (torch.tensor([-5, 7, -9, 11]), 4),
         (torch.tensor([-3, 0, 2]), 1),
+        (torch.tensor([1000, -997]), 4),
     ],
     SLIPS,
     [

@@ -1,4 +1,4 @@
-"""A summary that adds up what it should not: 26 terabytes."""
+"""A summary that multiplies what it should add: 27 terabytes."""
 
 from math import prod
 
@@ -54,6 +54,31 @@ in_millions
     - 2**20
     + 10**6
 
+eight_bytes
+    You count 8 bytes a number, as float64 has them. These maps are float32: 4 bytes.
+    - 4 * numbers
+    + 8 * numbers
+
+equal_shapes_once
+    You count layers whose shapes are equal only once. Each of them makes a map of its own.
+    - for output in outputs:
+    + for output in {str(shape): shape for shape in outputs}.values():
+
+the_other_one_repaired
+    You have exchanged the wrong one of the two. Within a map, the sides are multiplied; maps are added to each other.
+    - sum(prod(shape) for shape in shapes)
+    + prod(sum(shape) for shape in shapes)
+
+in_gigabytes
+    2^30 bytes are a gigabyte. A megabyte is 2^20.
+    - 2**20
+    + 2**30
+
+in_kilobytes
+    2^10 bytes are a kilobyte. A megabyte is 2^20.
+    - 2**20
+    + 2**10
+
 last_layer_only
     You keep the last layer alone: add to `numbers` in every round, `+=`.
     - numbers +=
@@ -69,6 +94,7 @@ activation_megabytes = Exercise(
         ([[(2, 4, 4), (2, 2, 2)]],),
         ([(3, 32, 48), [(16, 32, 48), (16, 16, 24)], (8, 5, 7)],),
         ([[(64, 128, 128), (4, 3, 2), (3, 8, 9)], (2, 6, 5)],),
+        ([[(3, 4, 5), (3, 4, 5)], (2, 7, 5), (3, 4, 5), (2, 7, 5)],),
     ],
     SLIPS,
     [
