@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from course_utils.ops.checks import IntPair, int_pair, whole_number, whole_numbers
+from course_utils.ops.checks import IntPair, Pair, int_pair, whole_number, whole_numbers
 from course_utils.ops.convsizes import require_channels, require_matching, require_weight
 from course_utils.ops.precision import at_least_float32
 
@@ -17,19 +17,21 @@ def atrous_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, rate
 
     Source: Chen et al. 2017, equation 1, arXiv:1706.05587. At rate 1 it is an ordinary convolution.
 
-    Shapes: `x` (B, C_in, H, W), `weight` (C_out, C_in, k, k) with an odd k, `bias` (C_out,) → (B, C_out, H, W).
+    Shapes: `x` (B, C_in, H, W), `weight` (C_out, C_in, k, k) with an odd k, `bias` (C_out,) → (B, C_out, H, W). Sums of
+    float16 and bfloat16 are in float32.
 
     Raises: ValueError for shapes, types or devices that do not fit each other, an even kernel, and a rate below 1.
     """
     rate = _checked(x, weight, bias, rate)
-    height, width = x.shape[2:]
-    out = x.new_zeros(len(x), len(weight), height, width, dtype=at_least_float32(x).dtype)
-    padded = pad(x, (rate * (weight.shape[2] // 2),) * 4)  # (B, C_in, H + rate·(k - 1), W + rate·(k - 1))
-    for row in range(weight.shape[2]):
-        for column in range(weight.shape[3]):
+    height, width, side = *x.shape[2:], weight.shape[2]
+    maps, weights = at_least_float32(x), at_least_float32(weight)
+    padded = pad(maps, (rate * (side // 2),) * 4)  # (B, C_in, H + rate·(k - 1), W + rate·(k - 1))
+    out = maps.new_zeros(len(x), len(weight), height, width)
+    for row in range(side):
+        for column in range(side):
             # What this tap reads, for all places i at once: x[i + rate·κ].
             seen = padded[:, :, row * rate : row * rate + height, column * rate : column * rate + width]
-            out = out + torch.einsum("oi, bihw -> bohw", weight[:, :, row, column], seen)
+            out = out + torch.einsum("oi, bihw -> bohw", weights[:, :, row, column], seen)
     return (out if bias is None else out + bias[:, None, None]).to(x.dtype)
 
 
@@ -98,9 +100,7 @@ def taps_inside(size: IntPair, rate: int, *, kernel_size: int = 3) -> Tensor:
 
     Shapes: `size` (H, W) → (H, W) int64 on the CPU. Raises: ValueError for numbers below 1, and an even kernel.
     """
-    height, width = int_pair(size, "size")
-    rate, kernel_size = whole_numbers(1, rate=rate, kernel_size=kernel_size)
-    _require_odd(kernel_size)
+    (height, width), rate, kernel_size = _checked_numbers(size, rate, kernel_size)
     from_centre = rate * (torch.arange(kernel_size, device="cpu") - kernel_size // 2)
 
     def along(side: int) -> Tensor:
@@ -116,8 +116,9 @@ def share_inside(size: IntPair, rate: int, *, kernel_size: int = 3) -> float:
     On 65 × 65 the rates 6, 12, 18 and 36 of a 3×3 kernel leave 66, 40, 20 and 0 %. From a rate of the map's side on, the centre
     alone reads the map, and the kernel is a 1×1 one. Source, arguments and errors: as `taps_inside`.
     """
-    inside = taps_inside(size, rate, kernel_size=kernel_size)
-    return (inside == int(kernel_size) ** 2).double().mean().item()
+    (height, width), rate, kernel_size = _checked_numbers(size, rate, kernel_size)
+    reach = rate * (kernel_size - 1)
+    return max(height - reach, 0) * max(width - reach, 0) / (height * width)
 
 
 def _checked(x: Tensor, weight: Tensor, bias: Tensor | None, rate: int) -> int:
@@ -132,6 +133,13 @@ def _checked_kernel(weight: Tensor, rate: int) -> int:
         raise ValueError(f"weight must have a square kernel (C_out, C_in, k, k), but has shape {tuple(weight.shape)}.")
     _require_odd(weight.shape[2])
     return whole_number(rate, "rate", minimum=1)
+
+
+def _checked_numbers(size: IntPair, rate: int, kernel_size: int) -> tuple[Pair, int, int]:
+    sides = int_pair(size, "size")
+    rate, kernel_size = whole_numbers(1, rate=rate, kernel_size=kernel_size)
+    _require_odd(kernel_size)
+    return sides, rate, kernel_size
 
 
 def _require_odd(kernel_size: int) -> None:
