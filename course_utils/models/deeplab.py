@@ -74,14 +74,14 @@ class DeepLabV3(nn.Module):
 
 
 class DeepLabV3Plus(nn.Module):
-    """DeepLab v3+ on any backbone: ASPP's map, enlarged to stride 4, beside the backbone's map there, and refined.
+    """DeepLab v3+ on any backbone: ASPP's map is enlarged to stride 4, joined with the backbone's map there, and refined.
 
     Source: Chen et al. 2018, sections 3.1 and 4.1, figure 2, tables 1 and 2, arXiv:1802.02611.
 
     - `backbone`, `output_stride`, `rates`, `dropout`: as in `DeepLabV3`. `channels`: of ASPP and of the decoder.
-    - `low_channels`: as many a 1×1 convolution leaves of the map at stride 4, lest it outweigh ASPP's.
-    - `before`, `after`: 3×3 convolutions before the enlarging, and after the joining.
-    - `separable`, `norm_between`: as in `ASPP`, for these convolutions, too.
+    - `low_channels`: channels that a 1×1 convolution leaves of the map at stride 4, so that it does not outweigh ASPP's.
+    - `before`, `after`: numbers of 3×3 convolutions before the enlarging and after the joining.
+    - `separable`, `norm_between`: as in `ASPP`, for these convolutions as well.
 
     Shapes: images (B, 3, H, W) in [0, 1] → logits (B, num_classes, H, W).
 
@@ -119,11 +119,9 @@ class DeepLabV3Plus(nn.Module):
                 f"The decoder refines ASPP's map by one of stride 4, but output_stride is {output_stride}."
             )
         self.backbone = backbone
-        self.aspp = ASPP(
-            *(widths[self.level], channels),
-            rates=rates, dropout=dropout, separable=separable, norm_between=norm_between,
-        )  # fmt: skip
-        convolution = convolution_kind(separable, norm_between)
+        kind = {"separable": separable, "norm_between": norm_between}
+        self.aspp = ASPP(widths[self.level], channels, rates=rates, dropout=dropout, **kind)
+        convolution = convolution_kind(**kind)
         self.before = _in_series(convolution, [channels] * (before + 1))
         self.low = nn.Sequential(conv_norm(widths[self.low_level], low_channels, 1), nn.ReLU(inplace=True))
         self.after = _in_series(convolution, [channels + low_channels, *[channels] * after])
