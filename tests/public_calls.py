@@ -24,9 +24,12 @@ from course_utils.losses import (
 )
 from course_utils.metrics import boundary, calibration, rand, semantic
 from course_utils.models import (
+    aspp,
     catalogue,
     cost,
     deconvnet,
+    deeplab,
+    deeplab_early,
     fcn,
     layers,
     memory,
@@ -37,7 +40,19 @@ from course_utils.models import (
     unet_plus_plus,
 )
 from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
-from course_utils.ops import bands, convmatrix, convsizes, counts, csr, distance, labels, masks, resample, unpool
+from course_utils.ops import (
+    atrous,
+    bands,
+    convmatrix,
+    convsizes,
+    counts,
+    csr,
+    distance,
+    labels,
+    masks,
+    resample,
+    unpool,
+)
 from course_utils.sliding import convolutional, dense, fields, windows
 
 
@@ -121,6 +136,13 @@ def _gathered(pred: Tensor, target: Tensor, *, num_classes: Any, ignore_index: A
 INDICES = unpool.max_pool_with_indices(floats(1, 2, 6, 8), 2)[1]
 
 OPS = {
+    "atrous.atrous_conv2d": call(atrous.atrous_conv2d, floats(2, 3, 6, 7), WEIGHT, floats(4), rate=200),
+    "atrous.atrous_by_phases": call(atrous.atrous_by_phases, floats(2, 3, 6, 7), WEIGHT, floats(4), rate=3),
+    "atrous.zero_stuffed": call(atrous.zero_stuffed, WEIGHT, rate=150),
+    "atrous.effective_kernel_size": call(atrous.effective_kernel_size, 200, 3),
+    "atrous.taps_seen": call(atrous.taps_seen, 1, 200, kernel_size=3),
+    "atrous.taps_inside": call(atrous.taps_inside, (200, 190), 150, kernel_size=3),
+    "atrous.share_inside": call(atrous.share_inside, (200, 190), 90, kernel_size=17),
     "bands.two_sided_product": call(bands.two_sided_product, floats(6, 4), floats(2, 4, 5), floats(7, 5)),
     "convmatrix.conv_matrix": call(convmatrix.conv_matrix, WEIGHT, (6, 7), **STEPS),
     "convmatrix.conv_matrix, one axis": call(convmatrix.conv_matrix, floats(2, 3, 3), 9, stride=2, padding=1),
@@ -268,6 +290,10 @@ def _small_backbone() -> nn.Module:
     return small.small_resnet(widths=SMALL)
 
 
+def _dilated_backbone() -> nn.Module:
+    return small.small_resnet(widths=SMALL, output_stride=4)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -278,6 +304,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 5))
     ),
     "deconvnet.DeconvNet": lambda: deconvnet.DeconvNet(5, **TINY, hidden=8, hidden_kernel=3),
+    "deeplab.DeepLabV3": lambda: deeplab.DeepLabV3(_dilated_backbone(), 5, output_stride=4, channels=6),
+    "deeplab.DeepLabV3Plus": lambda: deeplab.DeepLabV3Plus(
+        small.small_resnet(widths=SMALL), 5, output_stride=8, channels=6, low_channels=4, before=1
+    ),
+    "deeplab.deeplabv3_resnet50": lambda: deeplab.deeplabv3_resnet50(5),
+    "deeplab_early.DeepLabV2": lambda: deeplab_early.DeepLabV2(_dilated_backbone(), 5, hidden=6),
     "fcn.FCN": lambda: fcn.FCN(_small_backbone(), 5, stride=2),
     "fcn.FCN, fixed": lambda: fcn.FCN(_small_backbone(), 5, stride=4, upsample="fixed"),
     "fcn.FCN, bilinear": lambda: fcn.FCN(_small_backbone(), 5, stride=8, upsample="bilinear"),
@@ -311,6 +343,7 @@ MODELS = {
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
+    "aspp.aspp_rates": call(aspp.aspp_rates, 8),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
     "unet.valid_input_sizes": call(unet.valid_input_sizes, 250),
 }
@@ -389,6 +422,13 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "calibration.Reliability": "a form of data",
     },
     "models": {
+        "aspp.ASPP": "in DeepLabV3",
+        "aspp.convolution_kind": "in ASPP",
+        "aspp.level_of_aspp": "in DeepLabV3",
+        "deeplab.deeplabv3_resnet101": "deeplabv3_resnet50",
+        "deeplab.deeplabv3_resnet50_from_torchvision": "names, no values",
+        "deeplab_early.deeplab_v1": "DeepLabV2",
+        "deeplab_early.deeplab_v2": "DeepLabV2",
         "modes": "training or evaluation, no tensors",
         "small.SmallResNet": "small_resnet",
         "timm.TimmBackbone": "timm_backbone",
@@ -406,6 +446,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "layers.new_parameters": "in TransposedUpsampling",
         "layers.positive_integers": "numbers, no tensors",
         "layers.conv_norm": "in small_resnet",
+        "layers.separable_conv_norm": "in DeepLabV3Plus",
         "layers.ResidualBlock": "in small_resnet",
         "layers.projection": "in small_resnet",
         "layers.basic_block": "in small_resnet",
@@ -423,6 +464,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "mirrored.recorded": "calls a network",
         "pretrained": "files",
         "resnet.bottleneck_block": "in resnet50",
+        "resnet.resnet101": "resnet50",
         "resnet.ResNet": "resnet18",
         "resnet.resnet_from_torchvision": "names, no values",
         "seen_rows": "in cost.ledger",

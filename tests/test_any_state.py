@@ -101,7 +101,14 @@ def test_a_function_gives_the_same_in_every_state(name: str) -> None:
     assert name in OF_THE_STATE or torch.equal(torch.get_rng_state(), random), "the caller's random numbers have moved"
 
 
-SLOW_TO_MAKE = ("fcn.fcn_resnet50", "resnet.resnet34", "resnet.resnet50", "vgg.vgg16", "timm.timm_backbone")
+SLOW_TO_MAKE = (
+    "deeplab.deeplabv3_resnet50",
+    "fcn.fcn_resnet50",
+    "resnet.resnet34",
+    "resnet.resnet50",
+    "vgg.vgg16",
+    "timm.timm_backbone",
+)
 
 
 @pytest.mark.parametrize("name", [name for name in public_calls.NETWORKS if name not in SLOW_TO_MAKE])

@@ -138,7 +138,7 @@ def test_what_is_listed_does_go_back_to_the_host(name: str) -> None:
         run(public_calls.CALLS[name], "cuda")
 
 
-SLOW = ("timm.timm_backbone", "fcn.fcn_resnet50", "deconvnet.DeconvNet")  # to make
+SLOW = ("timm.timm_backbone", "deeplab.deeplabv3_resnet50", "fcn.fcn_resnet50", "deconvnet.DeconvNet")  # to make
 
 
 def slow_or_not(names: Iterable[str]) -> list[Any]:

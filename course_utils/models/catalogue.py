@@ -20,8 +20,13 @@ class Entry(NamedTuple):
     module: str
     name: str
     settings: Mapping[str, Any] = {}
-    on_small_resnet: bool = False  # its first argument is a backbone, here `small_resnet()`
+    on_small_resnet: bool = False  # its first argument is a backbone, here `small_resnet(**backbone)`
+    backbone: Mapping[str, Any] = {}
 
+
+# What makes DeepLab fit for images of 96 × 128: the rates see as much of a map of 12 × 16 as 6, 12 and 18 do of the 33 × 33 that
+# output stride 16 leaves of the 513 pixels in the paper.
+SMALL_DEEPLAB = {"output_stride": 8, "rates": (2, 4, 6), "channels": 64}
 
 # No weights are fetched. An architecture's module is imported when it is asked for.
 MODELS = {
@@ -33,6 +38,15 @@ MODELS = {
     "fcn_vgg16_16s": Entry(".fcn", "fcn_vgg16", {"stride": 16}),
     "fcn_vgg16_8s": Entry(".fcn", "fcn_vgg16", {"stride": 8}),
     "fcn_resnet50": Entry(".fcn", "fcn_resnet50"),
+    "deeplab_v3_small": Entry(
+        ".deeplab", "DeepLabV3", SMALL_DEEPLAB, on_small_resnet=True, backbone={"output_stride": 8}
+    ),
+    "deeplab_v3plus_small": Entry(
+        *(".deeplab", "DeepLabV3Plus", {**SMALL_DEEPLAB, "low_channels": 24}),
+        on_small_resnet=True,
+        backbone={"output_stride": 8},
+    ),
+    "deeplabv3_resnet50": Entry(".deeplab", "deeplabv3_resnet50"),
     "deconvnet_small": Entry(".deconvnet", "DeconvNet", {**SMALL, "hidden": 128, "hidden_kernel": 3}),
     "deconvnet": Entry(".deconvnet", "DeconvNet"),
     "segnet_small": Entry(".segnet", "SegNet", SMALL),
@@ -62,7 +76,7 @@ def build(name: str, num_classes: int) -> nn.Module:
         )
     entry = MODELS[name]
     make = getattr(import_module(entry.module, __package__), entry.name)
-    backbone = [small_resnet()] if entry.on_small_resnet else []
+    backbone = [small_resnet(**entry.backbone)] if entry.on_small_resnet else []
     return make(*backbone, num_classes, **entry.settings)
 
 

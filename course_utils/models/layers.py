@@ -74,6 +74,23 @@ def conv_norm(
     )
 
 
+def separable_conv_norm(
+    in_channels: int, out_channels: int, *, dilation: int = 1, norm_between: bool = True
+) -> nn.Sequential:
+    """A depth-wise 3×3 convolution, each channel on its own, then a 1×1 convolution that mixes them, and its batch norm.
+
+    9·in_channels + in_channels·out_channels weights, where an ordinary convolution has 9·in_channels·out_channels.
+
+    Source: Chen et al. 2018, section 3.1 and figure 3, arXiv:1802.02611 (atrous separable convolution). `norm_between`: batch
+    norm and ReLU between the two, as there in the modified Xception.
+    """
+    depthwise = nn.Conv2d(
+        in_channels, in_channels, 3, padding=dilation, dilation=dilation, groups=in_channels, bias=False
+    )
+    between = [nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True)] if norm_between else []
+    return nn.Sequential(depthwise, *between, *conv_norm(in_channels, out_channels, 1))
+
+
 class ResidualBlock(nn.Module):
     """relu(branch(x) + shortcut(x)).
 

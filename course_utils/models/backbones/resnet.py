@@ -1,6 +1,6 @@
-"""ResNet-18, 34 and 50 as backbones."""
+"""ResNet-18, 34, 50 and 101 as backbones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from course_utils.models.layers import (
     ResidualBlock,
     basic_block,
     conv_norm,
+    positive_integers,
     projection,
     with_he_weights,
 )
@@ -39,7 +40,7 @@ def bottleneck_block(
 
 
 class ResNet(nn.Module):
-    """A stem and four stages of residual blocks; see `resnet18`, `resnet34` and `resnet50`."""
+    """A stem and four stages of residual blocks; see `resnet18`, `resnet34`, `resnet50` and `resnet101`."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class ResNet(nn.Module):
         widths: tuple[int, ...],
         *,
         output_stride: int,
+        multi_grid: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         output_stride = whole_number(output_stride, "output_stride", minimum=1)
@@ -65,8 +67,12 @@ class ResNet(nn.Module):
             # Without its stride, a convolution's outputs lie twice as close: those after it step over every other one.
             # It does not itself; its inputs lie as before.
             first_dilation, dilation = dilation, dilation * (2 if wanted > output_stride else 1)
-            first = block(in_channels, width, stride=stride, dilation=dilation, first_dilation=first_dilation)
-            others = (block(width, width, dilation=dilation) for _ in range(length - 1))
+            dilations = [dilation] * length
+            if multi_grid is not None and wanted == 32:
+                dilations = _multi_grid(multi_grid, dilations)
+                first_dilation = dilations[0]
+            first = block(in_channels, width, stride=stride, dilation=dilations[0], first_dilation=first_dilation)
+            others = (block(width, width, dilation=each) for each in dilations[1:])
             self.stages.append(nn.Sequential(first, *others))
             in_channels = width
         with_he_weights(self)
@@ -78,6 +84,14 @@ class ResNet(nn.Module):
             x = stage(x)  # (B, C, H/stride, W/stride), the strides of `self.strides`
             maps.append(x)
         return maps
+
+
+def _multi_grid(multi_grid: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    """The dilations of a stage's blocks, each times its own number."""
+    factors = positive_integers(multi_grid, "multi_grid")
+    if len(factors) != len(dilations):
+        raise ValueError(f"multi_grid needs a number for each of {len(dilations)} blocks, but has {len(factors)}.")
+    return [factor * dilation for factor, dilation in zip(factors, dilations, strict=True)]
 
 
 def resnet18(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
@@ -99,9 +113,27 @@ def resnet34(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
     return _resnet("resnet34", basic_block, (3, 4, 6, 3), (64, 128, 256, 512), output_stride, weights)
 
 
-def resnet50(*, output_stride: int = 32, weights: str | None = None) -> ResNet:
-    """ResNet-50: as `resnet34` with bottleneck blocks; channels 64, 256, 512, 1024, 2048."""
-    return _resnet("resnet50", bottleneck_block, (3, 4, 6, 3), (256, 512, 1024, 2048), output_stride, weights)
+def resnet50(*, output_stride: int = 32, weights: str | None = None, multi_grid: Sequence[int] | None = None) -> ResNet:
+    """ResNet-50: as `resnet34` with bottleneck blocks; channels 64, 256, 512, 1024, 2048.
+
+    `multi_grid`: the dilations of the last stage's three blocks are its own times these numbers, (1, 2, 4) in DeepLab v3
+    (Chen et al. 2017, section 3.2.1, arXiv:1706.05587). Its first block dilates then as well. Without them the first block
+    keeps the dilation of the stage before, so that weights learnt with strides give the same values.
+
+    Raises: ValueError as `resnet18`, and if `multi_grid` is not three positive integers.
+    """
+    return _resnet(
+        "resnet50", bottleneck_block, (3, 4, 6, 3), (256, 512, 1024, 2048), output_stride, weights, multi_grid
+    )
+
+
+def resnet101(
+    *, output_stride: int = 32, weights: str | None = None, multi_grid: Sequence[int] | None = None
+) -> ResNet:
+    """ResNet-101: as `resnet50`, with 23 blocks in the third stage."""
+    return _resnet(
+        "resnet101", bottleneck_block, (3, 4, 23, 3), (256, 512, 1024, 2048), output_stride, weights, multi_grid
+    )
 
 
 def _resnet(
@@ -111,9 +143,10 @@ def _resnet(
     widths: tuple[int, ...],
     output_stride: int,
     weights: str | None,
+    multi_grid: Sequence[int] | None = None,
 ) -> ResNet:
     check_weights_name(weights)
-    network = ResNet(block, lengths, widths, output_stride=output_stride)
+    network = ResNet(block, lengths, widths, output_stride=output_stride, multi_grid=multi_grid)
     if weights == "imagenet":
         load_pretrained(network, IMAGENET[name], resnet_from_torchvision)
     return network
