@@ -121,8 +121,8 @@ join = Exercise(
     draw=_draw_pair,
     common_errors={
         "Sizes of tensors must match": "`torch.cat` joins maps along one axis, and all others must agree. Side by side means "
-        "along the channels, axis 1; before that the enlarged map has to get the skip's height and width: repeat what is missing, cut "
-        "off what is too much.",
+        "along the channels, axis 1; before that the enlarged map has to get the skip's height and width: repeat what is "
+        "missing, cut off what is too much.",
         "must match the size of tensor": "A sum needs the same channels, too; here the two are laid side by side: `torch.cat`.",
         "Padding length": '`F.pad(..., mode="replicate")` takes four numbers here: left, right, top, bottom.',
         "only 2D, 3D, 4D, 5D padding": '`F.pad(..., mode="replicate")` takes four numbers: left, right, top, bottom.',
