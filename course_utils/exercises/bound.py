@@ -19,6 +19,11 @@ def giving_its_kind(candidate: Version, wanted: Any, given: Any) -> Version:
     """The candidate, what it gives turned into the kind that the lesson goes on with: a dense tensor, whole numbers."""
     if isinstance(wanted, int) and isinstance(given, float):
         convert: Callable[[Any], Any] = int
+    elif _whole(wanted) and isinstance(given, list) and not _whole(given):
+
+        def convert(value: Any) -> list[int]:
+            return [int(number) for number in value]
+
     elif isinstance(wanted, torch.Tensor) and _is_of_another_kind(wanted, given):
 
         def convert(value: Any) -> torch.Tensor:
@@ -33,6 +38,10 @@ def giving_its_kind(candidate: Version, wanted: Any, given: Any) -> Version:
         return convert(candidate(*arguments, **named))
 
     return converted
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(number, int) for number in value)
 
 
 def _is_of_another_kind(wanted: torch.Tensor, given: Any) -> bool:

@@ -158,6 +158,16 @@ def test_whole_floats_count_and_are_bound_as_whole_numbers(counts: Exercise, mar
     assert marks.judge(lambda x: x > 0).status == "wrong"
 
 
+def test_a_list_of_whole_floats_is_bound_as_whole_numbers() -> None:
+    def halves(numbers: list[int]) -> list[int]:
+        """Half of each even number."""
+        return [number // 2 for number in numbers]
+
+    task = Exercise("halves", halves, [([4, 10],)], [], ["?"])
+    bound = task(lambda numbers: [number / 2 for number in numbers])
+    assert bound([6, 2]) == [3, 1] and all(type(number) is int for number in bound([6, 2]))
+
+
 @pytest.mark.parametrize("kind", [torch.Tensor.to_sparse, torch.Tensor.to_sparse_csr, scipy.sparse.csr_array])
 def test_sparse_answers_count_and_are_bound_as_dense_ones(marks: Exercise, kind) -> None:
     bound = marks(lambda x: kind(signs(x)))
