@@ -134,7 +134,8 @@ def _convolution(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.
 def hrnet_w18() -> HRNet:
     """HRNet-W18 with random weights: channels 64 at stride 2, then 18, 36, 72, 144 at strides 4 to 32.
 
-    Source: Wang et al. 2020, sections 3 and 4, arXiv:1908.07919. The map of stride 2 is that of the stem's first convolution.
+    Source: Wang et al. 2020, section 3, arXiv:1908.07919. The map of stride 2 is that of the stem's first convolution.
+    Weights from timm load through `hrnet_from_timm`.
 
     Shapes: images (B, 3, H, W) in [0, 1] → five maps (B, C, H/2, W/2), then H/4, …, for every size.
     """
@@ -152,7 +153,9 @@ def small_hrnet() -> HRNet:
 
 
 class HRNetV2(nn.Module):
-    """All maps from `stride` on, brought to the size of the finest and joined, on any backbone; two 1×1 convolutions score them.
+    """HRNetV2's head on any backbone: the maps from `stride` on, brought to the size of the finest, are joined and scored.
+
+    Two 1×1 convolutions score them; the first keeps the channels. Where a stride repeats, the last map is taken.
 
     Source: Wang et al. 2020, section 3.3 and figure 4b, arXiv:1908.07919. On `hrnet_w18` it has 9,641,119 parameters for 19
     classes, on `hrnet_w48` 65,859,379.

@@ -89,6 +89,10 @@ def test_a_pyramid_on_every_backbone(name):
     check_backbone(pyramid)
 
 
+def test_where_a_stride_repeats_the_last_map_is_taken():
+    assert FPN(BACKBONES["repeated strides"]()).levels == [1, 4]
+
+
 def test_first_weights_keep_the_size_of_maps():
     torch.manual_seed(0)
     maps = [torch.randn(1, 256, 40, 40)]

@@ -43,12 +43,18 @@ def without_convolutions(cells):
 
 
 def test_cells_by_hand():
-    fine = torch.tensor([[[[1.0, 2, 3], [4, 5, 6], [-9, 0, 8]]]])
+    fine = torch.tensor([[[[1.0, 2, 3], [4, 5, 6], [-99, 0, 8]]]])
     coarse = torch.tensor([[[[10.0, 20], [30, 40]]]])
     # Map 2: the coarse map enlarged, and the fine one. Map 3: map 2 made smaller (its largest values), and the coarse map.
     finer, coarser = without_convolutions([(2, 0, 1, "sum"), (3, 2, 1, "sum")])([fine, coarse])
-    assert finer[0, 0].tolist() == [[11, 12, 23], [14, 15, 26], [21, 30, 48]]
+    assert finer[0, 0].tolist() == [[11, 12, 23], [14, 15, 26], [0, 30, 48]]
     assert coarser[0, 0].tolist() == [[15 + 10, 26 + 20], [30 + 30, 48 + 40]]
+
+
+def test_a_map_is_enlarged_by_the_nearest_pixel_also_along_one_axis():
+    fine, coarse = torch.zeros(1, 1, 1, 3), torch.tensor([[[[10.0, 20]]]])
+    finer, _ = without_convolutions([(2, 0, 1, "sum"), (3, 2, 1, "sum")])([fine, coarse])
+    assert finer[0, 0].tolist() == [[10, 10, 20]]
 
 
 def test_a_map_that_no_cell_takes_is_added_at_its_level():
