@@ -56,6 +56,12 @@ MODELS = {
     "unet_small_resnet": Entry(".unet", "UNet", on_small_resnet=True),
     "unet_plus_plus": Entry(".unet_plus_plus", "UNetPlusPlus", on_small_resnet=True),
     "small_unet": Entry(".quick_unet", "small_unet"),
+    "fpn_small": Entry(
+        ".semantic_fpn", "SemanticFPN", {"channels": 64, "width": 64, "groups": 16}, on_small_resnet=True
+    ),
+    "linknet_small": Entry(".linknet", "Linknet", on_small_resnet=True),
+    "hrnet_small": Entry(".hrnet", "small_hrnetv2"),
+    "hrnet_w18": Entry(".hrnet", "hrnetv2_w18"),
 }
 
 

@@ -51,6 +51,10 @@ def test_the_names_that_lessons_use():
         "segnet_small",
         "unet_small_resnet",
         "unet_plus_plus",
+        "fpn_small",
+        "linknet_small",
+        "hrnet_small",
+        "hrnet_w18",
     }
     assert promised | {"small_unet", *LARGE} <= set(MODELS)
 
