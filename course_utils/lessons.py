@@ -20,4 +20,5 @@ LESSONS: dict[int, Lesson] = {
     5: Lesson("05_losses", "Losses: what a network is paid for", 100),
     6: Lesson("06_fcn", "Fully convolutional networks, and what skips are for", 90),
     7: Lesson("07_unpooling_decoders", "Going up as carefully as down: DeconvNet and SegNet", 75),
+    8: Lesson("08_unet", "U-Net: what was seen on the way down, laid beside what comes up", 100),
 }
