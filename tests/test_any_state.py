@@ -24,7 +24,17 @@ from course_utils.models.fcn import FCN
 from course_utils.training.batches import draw_batch
 from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss, score_labels
-from course_utils.widgets import corner_weights, grids, losses, overlap, receptive, scatter, source_pixels, unpooling
+from course_utils.widgets import (
+    atrous_taps,
+    corner_weights,
+    grids,
+    losses,
+    overlap,
+    receptive,
+    scatter,
+    source_pixels,
+    unpooling,
+)
 
 
 @contextmanager
@@ -159,6 +169,7 @@ def test_what_is_drawn_is_the_same_in_every_state(name: str, state: str) -> None
 # --- Explorers
 
 EXPLORERS = {
+    "atrous_taps": atrous_taps.TAPS,
     "corner_weights": corner_weights.WEIGHTS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
