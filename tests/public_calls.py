@@ -27,6 +27,7 @@ from course_utils.models import (
     aspp,
     catalogue,
     cost,
+    crf,
     deconvnet,
     deeplab,
     deeplab_early,
@@ -38,6 +39,7 @@ from course_utils.models import (
     memory,
     mirrored,
     nas_fpn,
+    pspnet,
     quick_unet,
     segnet,
     semantic_fpn,
@@ -301,6 +303,18 @@ def _dilated_backbone() -> nn.Module:
 
 CELLS = [(3, 0, 1, "global pooling attention"), (2, 2, 0, "sum")]  # two levels: maps 0 and 1 come in
 
+
+class _WithCRF(nn.Module):
+    """Scores of the colours, refined by a CRF."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.scores, self.crf = nn.Conv2d(3, 5, 1), crf.DenseCRF(5, steps=2, **settings)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.crf(self.scores(images), images)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -310,6 +324,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "convolutional.convolutionalise": lambda: convolutional.convolutionalise(
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 5))
     ),
+    "crf.DenseCRF": _WithCRF,
+    "crf.DenseCRF, learnt": lambda: _WithCRF(learn_compatibility=True, normalise=False),
     "deconvnet.DeconvNet": lambda: deconvnet.DeconvNet(5, **TINY, hidden=8, hidden_kernel=3),
     "deeplab.DeepLabV3": lambda: deeplab.DeepLabV3(_dilated_backbone(), 5, output_stride=4, channels=6),
     "deeplab.DeepLabV3Plus": lambda: deeplab.DeepLabV3Plus(
@@ -328,6 +344,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "hrnet.small_hrnet": hrnet.small_hrnet,
     "linknet.Linknet": lambda: linknet.Linknet(_small_backbone(), 5),
     "nas_fpn.NASFPN": lambda: nas_fpn.NASFPN(_small_backbone(), 5, cells=CELLS, repeats=2),
+    "pspnet.PSPNet": lambda: pspnet.PSPNet(_small_backbone(), 5, auxiliary=True, align_corners=True),
+    "pspnet.pspnet_small": lambda: pspnet.pspnet_small(5),
     "resnet.resnet18": lambda: resnet.resnet18(output_stride=8),
     "resnet.resnet34": lambda: resnet.resnet34(),
     "resnet.resnet50": lambda: resnet.resnet50(output_stride=16),
@@ -356,6 +374,7 @@ MODELS = {
     "cost.cost": call(lambda size: cost.cost(MEASURED, size), (32, 48)),
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
+    "crf.logits_of": call(crf.logits_of, floats(2, 5, 6, 7)),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "aspp.aspp_rates": call(aspp.aspp_rates, 8),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
@@ -450,6 +469,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "contract.Promised": "a form of data",
         "contract.require_backbone": "attributes, no values",
         "contract.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
+        "crf.appearance_kernel": "in DenseCRF",
+        "crf.smoothness_kernel": "in DenseCRF",
         "deconvnet.deconvnet_from_torchvision": "names, no values",
         "fcn.FCNVGG16": "fcn_vgg16",
         "fcn.FCNResNet50": "fcn_resnet50",
@@ -492,6 +513,10 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "nas_fpn.MergingPyramid": "in NASFPN",
         "nas_fpn.checked_cells": "numbers and names, no tensors; tests/models/test_nas_fpn.py",
         "pretrained": "files",
+        "pspnet.PyramidPooling": "in PSPNet",
+        "pspnet.enlarge": "in PSPNet",
+        "pspnet.pspnet_from_smp": "names, and what an idle norm holds",
+        "pspnet.pspnet_resnet50": "PSPNet on resnet50",
         "resnet.bottleneck_block": "in resnet50",
         "resnet.resnet101": "resnet50",
         "resnet.ResNet": "resnet18",

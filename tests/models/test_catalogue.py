@@ -18,6 +18,7 @@ LARGE = (
     "segnet",
     "unet",
     "unet_bilinear",
+    "pspnet_resnet50",
 )
 
 
@@ -55,6 +56,7 @@ def test_the_names_that_lessons_use():
         "linknet_small",
         "hrnet_small",
         "hrnet_w18",
+        "pspnet_small",
     }
     assert promised | {"small_unet", *LARGE} <= set(MODELS)
 
