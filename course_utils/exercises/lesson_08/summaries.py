@@ -5,10 +5,8 @@ from math import prod
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
 
-Shape = tuple[int, ...]
 
-
-def activation_megabytes(outputs: list[Shape | list[Shape]]) -> float:
+def activation_megabytes(outputs: list) -> float:
     """The megabytes (2^20 bytes) of the maps that the layers of a network give, 4 bytes a number. A layer that gives several
     maps stands in the list with a list of their shapes."""
     numbers = 0
@@ -18,7 +16,7 @@ def activation_megabytes(outputs: list[Shape | list[Shape]]) -> float:
     return 4 * numbers / 2**20
 
 
-def given_activation_megabytes(outputs: list[Shape | list[Shape]]) -> float:
+def given_activation_megabytes(outputs: list) -> float:
     """This is still the version given: where a layer gives two maps, their sizes are multiplied. Two maps have as many numbers
     as the one and the other together."""
     numbers = 0
