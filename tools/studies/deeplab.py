@@ -1,0 +1,38 @@
+"""Output strides, contexts and a decoder on one small residual network (lesson 09)."""
+
+from functools import partial
+
+import torch
+from study import run_study
+
+from course_utils.models.catalogue import build
+from course_utils.recipes.deeplabs import deeplab_on_scenes, trained_on_scenes
+
+CONTEXTS = ("one place", "one rate", "three rates", "ASPP", "pyramid pooling")
+LONG = 4000
+
+
+def library(seed: int, *, steps: int) -> dict[str, float]:
+    torch.manual_seed(seed)
+    return trained_on_scenes(build("smp:deeplabv3plus:resnet18", 8), seed=seed, steps=steps)
+
+
+def variant(name: str, output_stride: int, steps: int):
+    return {
+        f"{name}, output stride {output_stride}, {steps} steps": partial(
+            deeplab_on_scenes, name=name, output_stride=output_stride, steps=steps
+        )
+    }
+
+
+VARIANTS = {}
+for stride in (32, 16, 8):
+    VARIANTS |= variant("one place", stride, 450)
+for name in (*CONTEXTS[1:], "decoder"):
+    VARIANTS |= variant(name, 8, 450)
+VARIANTS |= {"smp.DeepLabV3Plus, ResNet-18, 450 steps": partial(library, steps=450)}
+for name, stride in (("one place", 32), ("one place", 8), ("ASPP", 8), ("decoder", 8)):
+    VARIANTS |= variant(name, stride, LONG)
+
+if __name__ == "__main__":
+    run_study("deeplab", VARIANTS)
