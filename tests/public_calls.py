@@ -519,6 +519,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "pspnet.pspnet_resnet50": "PSPNet on resnet50",
         "resnet.bottleneck_block": "in resnet50",
         "resnet.resnet101": "resnet50",
+        "resnet.resnet152": "resnet50",
         "resnet.ResNet": "resnet18",
         "resnet.resnet_from_torchvision": "names, no values",
         "seen_rows": "in cost.ledger",

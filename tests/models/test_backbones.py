@@ -14,7 +14,14 @@ from torch.nn.functional import interpolate
 from unfilled import drawn, unfilled
 
 from course_utils.models.backbones.contract import Frozen, check_backbone, last_map_at
-from course_utils.models.backbones.resnet import resnet18, resnet34, resnet50, resnet_from_torchvision
+from course_utils.models.backbones.resnet import (
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnet_from_torchvision,
+)
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.backbones.timm import timm_backbone
 from course_utils.models.backbones.vgg import vgg16, vgg_from_torchvision
@@ -128,6 +135,8 @@ def dilated(stages):
         pytest.param("resnet18", resnet18, {}, id="18"),
         pytest.param("resnet34", resnet34, {}, id="34", marks=pytest.mark.slow),
         pytest.param("resnet50", resnet50, {}, id="50"),
+        pytest.param("resnet101", resnet101, {}, id="101", marks=pytest.mark.slow),
+        pytest.param("resnet152", resnet152, {}, id="152", marks=pytest.mark.slow),
         pytest.param("resnet50", partial(resnet50, output_stride=8), dilated(2), id="50-8", marks=pytest.mark.slow),
         pytest.param("resnet50", partial(resnet50, output_stride=16), dilated(1), id="50-16", marks=pytest.mark.slow),
     ],
@@ -197,12 +206,18 @@ def test_dilation_computes_what_strides_do_and_more(make, output_stride):
 
 def test_parameter_counts():
     with torch.device("meta"):
-        counts = {
-            make.__name__: sum(p.numel() for p in make().parameters()) for make in (resnet18, resnet34, resnet50, vgg16)
-        }
+        makers = (resnet18, resnet34, resnet50, resnet101, resnet152, vgg16)
+        counts = {make.__name__: sum(p.numel() for p in make().parameters()) for make in makers}
         small = sum(p.numel() for p in small_resnet().parameters())
     # The encoders of segmentation_models_pytorch.
-    assert counts == {"resnet18": 11_176_512, "resnet34": 21_284_672, "resnet50": 23_508_032, "vgg16": 14_714_688}
+    assert counts == {
+        "resnet18": 11_176_512,
+        "resnet34": 21_284_672,
+        "resnet50": 23_508_032,
+        "resnet101": 42_500_160,
+        "resnet152": 58_143_808,
+        "vgg16": 14_714_688,
+    }
     assert 490_000 < small < 510_000
 
 

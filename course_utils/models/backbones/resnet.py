@@ -1,4 +1,4 @@
-"""ResNet-18, 34, 50 and 101 as backbones."""
+"""ResNet-18, 34, 50, 101 and 152 as backbones."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -40,7 +40,7 @@ def bottleneck_block(
 
 
 class ResNet(nn.Module):
-    """A stem and four stages of residual blocks; see `resnet18`, `resnet34`, `resnet50` and `resnet101`."""
+    """A stem and four stages of residual blocks; see `resnet18` to `resnet152`."""
 
     def __init__(
         self,
@@ -133,6 +133,15 @@ def resnet101(
     """ResNet-101: as `resnet50`, with 23 blocks in the third stage."""
     return _resnet(
         "resnet101", bottleneck_block, (3, 4, 23, 3), (256, 512, 1024, 2048), output_stride, weights, multi_grid
+    )
+
+
+def resnet152(
+    *, output_stride: int = 32, weights: str | None = None, multi_grid: Sequence[int] | None = None
+) -> ResNet:
+    """ResNet-152: as `resnet50`, with 8 blocks in the second stage and 36 in the third."""
+    return _resnet(
+        "resnet152", bottleneck_block, (3, 8, 36, 3), (256, 512, 1024, 2048), output_stride, weights, multi_grid
     )
 
 
