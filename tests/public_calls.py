@@ -26,11 +26,13 @@ from course_utils.metrics import boundary, calibration, rand, semantic
 from course_utils.models import (
     catalogue,
     cost,
+    crf,
     deconvnet,
     fcn,
     layers,
     memory,
     mirrored,
+    pspnet,
     quick_unet,
     segnet,
     unet,
@@ -267,6 +269,17 @@ def _small_backbone() -> nn.Module:
     return small.small_resnet(widths=SMALL)
 
 
+class _WithCRF(nn.Module):
+    """Scores of the colours, refined by a CRF."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.scores, self.crf = nn.Conv2d(3, 5, 1), crf.DenseCRF(5, steps=2, **settings)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.crf(self.scores(images), images)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -276,12 +289,16 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "convolutional.convolutionalise": lambda: convolutional.convolutionalise(
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 5))
     ),
+    "crf.DenseCRF": _WithCRF,
+    "crf.DenseCRF, learnt": lambda: _WithCRF(learn_compatibility=True, normalise=False),
     "deconvnet.DeconvNet": lambda: deconvnet.DeconvNet(5, **TINY, hidden=8, hidden_kernel=3),
     "fcn.FCN": lambda: fcn.FCN(_small_backbone(), 5, stride=2),
     "fcn.FCN, fixed": lambda: fcn.FCN(_small_backbone(), 5, stride=4, upsample="fixed"),
     "fcn.FCN, bilinear": lambda: fcn.FCN(_small_backbone(), 5, stride=8, upsample="bilinear"),
     "fcn.fcn_vgg16": lambda: fcn.fcn_vgg16(5, stride=8, widths=(2, 2, 2, 2, 2), hidden=4),
     "fcn.fcn_resnet50": lambda: fcn.fcn_resnet50(5),
+    "pspnet.PSPNet": lambda: pspnet.PSPNet(_small_backbone(), 5, auxiliary=True, align_corners=True),
+    "pspnet.pspnet_small": lambda: pspnet.pspnet_small(5),
     "resnet.resnet18": lambda: resnet.resnet18(output_stride=8),
     "resnet.resnet34": lambda: resnet.resnet34(),
     "resnet.resnet50": lambda: resnet.resnet50(output_stride=16),
@@ -309,6 +326,7 @@ MODELS = {
     "cost.cost": call(lambda size: cost.cost(MEASURED, size), (32, 48)),
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
+    "crf.logits_of": call(crf.logits_of, floats(2, 5, 6, 7)),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
     "unet.valid_input_sizes": call(unet.valid_input_sizes, 250),
@@ -395,6 +413,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "contract.Promised": "a form of data",
         "contract.require_backbone": "attributes, no values",
         "contract.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
+        "crf.appearance_kernel": "in DenseCRF",
+        "crf.smoothness_kernel": "in DenseCRF",
         "deconvnet.deconvnet_from_torchvision": "names, no values",
         "fcn.FCNVGG16": "fcn_vgg16",
         "fcn.FCNResNet50": "fcn_resnet50",
@@ -421,6 +441,10 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "mirrored.renamed_vgg": "names, no values",
         "mirrored.recorded": "calls a network",
         "pretrained": "files",
+        "pspnet.PyramidPooling": "in PSPNet",
+        "pspnet.enlarge": "in PSPNet",
+        "pspnet.pspnet_from_smp": "names, and what an idle norm holds",
+        "pspnet.pspnet_resnet50": "PSPNet on resnet50",
         "resnet.bottleneck_block": "in resnet50",
         "resnet.ResNet": "resnet18",
         "resnet.resnet_from_torchvision": "names, no values",

@@ -41,6 +41,8 @@ MODELS = {
     "unet_bilinear": Entry(".unet", "padded_unet", {"upsample": "bilinear"}),
     "unet_small_resnet": Entry(".unet", "UNet", on_small_resnet=True),
     "unet_plus_plus": Entry(".unet_plus_plus", "UNetPlusPlus", on_small_resnet=True),
+    "pspnet_small": Entry(".pspnet", "pspnet_small"),
+    "pspnet_resnet50": Entry(".pspnet", "pspnet_resnet50"),
     "small_unet": Entry(".quick_unet", "small_unet"),
 }
 

@@ -17,6 +17,7 @@ LARGE = (
     "segnet",
     "unet",
     "unet_bilinear",
+    "pspnet_resnet50",
 )
 
 
@@ -48,6 +49,7 @@ def test_the_names_that_lessons_use():
         "segnet_small",
         "unet_small_resnet",
         "unet_plus_plus",
+        "pspnet_small",
     }
     assert promised | {"small_unet", *LARGE} <= set(MODELS)
 
