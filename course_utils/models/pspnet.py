@@ -60,7 +60,7 @@ def enlarge(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
 def _require_several_values(pooled: Tensor, branch: nn.Module) -> None:
     """Refuse a single value for each channel where batch norm is to subtract the mean of a batch: nothing would be left."""
     learns = any(isinstance(layer, nn.BatchNorm2d) and layer.training for layer in branch.modules())
-    if learns and len(pooled) * pooled[0, 0].numel() == 1:
+    if learns and len(pooled) * pooled.shape[2] * pooled.shape[3] == 1:
         raise ValueError(
             "In training, the batch norm after pooling to 1×1 needs 2 images or more: of a single one, each channel has one "
             "value, and less its mean that is 0. Raise the batch size, or put the network into evaluation mode with `.eval()`."
