@@ -6,7 +6,7 @@ from course_utils.exercises.questions import Answer, Prediction
 
 FIRST, NORM = "first convolution, 3 to 48, 3 x 3", "batch norm of 48"
 UP, AFTER = "transposed convolution, 768 to 384, 2 x 2", "first convolution after it, 3 x 3, to 384"
-HEAD = "last convolution, 48 to 1, 1 x 1"
+BILINEAR = "bilinear interpolation instead, 768 at twice the side"
 PARAMETERS: list[tuple[str, Any, str]] = [
     ("bias_forgotten_in_the_first", (FIRST, 1296), "each of the 48 channels has a bias, too: 48 more."),
     ("one_bias_in_all", (FIRST, 1297), "each of the 48 channels that come out has a bias of its own."),
@@ -51,19 +51,19 @@ PARAMETERS: list[tuple[str, Any, str]] = [
         "each of the 384 that come out has a kernel for each of the 768 that come in.",
     ),
     (
-        "head_of_three_by_three",
-        (HEAD, 433),
-        "the last convolution is 1 × 1: one weight for each channel that comes in.",
+        "interpolation_learns",
+        (BILINEAR, 1180032),
+        "interpolation has its weights from geometry: nothing of it is learnt.",
     ),
-    ("two_classes", (HEAD, 98), "one class is one channel out; two classes would be twice as many."),
-    ("bias_forgotten_in_the_head", (HEAD, 48), "it has a bias as well."),
+    ("four_weights", (BILINEAR, 4), "each value is a mean of four with fixed weights; a parameter is what is learnt."),
+    ("one_for_each_channel", (BILINEAR, 768), "all channels are interpolated alike, and nothing of it is learnt."),
 ]
 
 parameter_counts = Answer(
     "parameter_counts",
     "A padded U-Net for images of 3 channels and 1 class has the widths 48, 96, 192, 384 and 768. All its convolutions have "
     "biases. How many parameters do these layers have?",
-    {FIRST: 1344, NORM: 96, UP: 1180032, AFTER: 2654592, HEAD: 49},
+    {FIRST: 1344, NORM: 96, UP: 1180032, AFTER: 2654592, BILINEAR: 0},
     PARAMETERS,
     [
         "A convolution has k · k · (channels in) weights for each channel that comes out, and a bias for each.",
