@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from course_utils.models.backbones.contract import last_map_at, require_backbone
-from course_utils.models.layers import conv_norm, positive_integers, resize, separable_conv_norm
+from course_utils.models.layers import conv_norm, positive_integers, resize, sees_one_value, separable_conv_norm
 from course_utils.ops.checks import real_number, require_bools, whole_number, whole_numbers
 
 
@@ -74,9 +74,14 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         seen = [branch(x) for branch in self.branches]  # each (B, channels, H, W)
         if self.image is not None:
-            _require_two_values(x, self.image[1])
-            pooled = self.image(x.mean((2, 3), keepdim=True))  # (B, channels, 1, 1)
-            seen.append(resize(pooled, x.shape[2:]))  # (B, channels, H, W)
+            mean = x.mean((2, 3), keepdim=True)  # (B, in_channels, 1, 1)
+            if sees_one_value(mean, self.image):
+                raise ValueError(
+                    "In training, batch norm needs two values or more of each channel, but image pooling leaves one for each "
+                    "image, and this batch has a single image. Take batches of two or more, also at the end of the data, or put "
+                    "the batch norm into evaluation mode."
+                )
+            seen.append(resize(self.image(mean), x.shape[2:]))  # (B, channels, H, W)
         joined = relu(torch.cat(seen, dim=1))  # (B, 5·channels, H, W)
         return self.project(joined)  # (B, channels, H, W)
 
@@ -84,15 +89,6 @@ class ASPP(nn.Module):
 def convolution_kind(separable: bool, norm_between: bool) -> Callable[..., nn.Sequential]:
     """What makes a 3×3 convolution with its norm."""
     return partial(separable_conv_norm, norm_between=norm_between) if separable else conv_norm
-
-
-def _require_two_values(x: Tensor, norm: nn.Module) -> None:
-    if norm.training and len(x) == 1:
-        raise ValueError(
-            "In training, batch norm needs two values or more of each channel, but image pooling leaves one for each image, and "
-            "this batch has a single image. Take batches of two or more, also at the end of the data, or put the batch norm into "
-            "evaluation mode."
-        )
 
 
 def level_of_aspp(backbone: nn.Module, output_stride: int) -> int:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from course_utils.models.aspp import ASPP, aspp_rates, convolution_kind, level_of_aspp
 from course_utils.models.backbones.contract import last_map_at, require_backbone
-from course_utils.models.backbones.resnet import resnet50, resnet101, resnet_from_torchvision
-from course_utils.models.fcn import fcn_head
+from course_utils.models.backbones.resnet import on_resnet, resnet50, resnet101, weights_of
+from course_utils.models.fcn import fcn_head, require_auxiliary
 from course_utils.models.layers import conv_norm, resize
 from course_utils.ops.checks import require_bools, whole_number, whole_numbers
 
@@ -66,11 +66,9 @@ class DeepLabV3(nn.Module):
 
     def with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, and those of the auxiliary head on the map before, for a second loss in training."""
-        if self.auxiliary_head is None:
-            raise ValueError("This network has no auxiliary head; make it with auxiliary=True.")
-        maps = self.backbone(images)
-        logits, auxiliary_logits = self.head(maps[self.level]), self.auxiliary_head(maps[self.level - 1])
-        return resize(logits, images.shape[2:]), resize(auxiliary_logits, images.shape[2:])
+        auxiliary_head = require_auxiliary(self.auxiliary_head)
+        maps, size = self.backbone(images), images.shape[2:]
+        return resize(self.head(maps[self.level]), size), resize(auxiliary_head(maps[self.level - 1]), size)
 
 
 class DeepLabV3Plus(nn.Module):
@@ -163,13 +161,8 @@ def deeplabv3_resnet50_from_torchvision(state: Mapping[str, Tensor]) -> dict[str
 
     Raises: ValueError for the weights of another network.
     """
-    backbone = {name.removeprefix("backbone."): value for name, value in state.items() if name.startswith("backbone.")}
-    heads = {name: value for name, value in state.items() if not name.startswith("backbone.")}
-    try:
-        renamed = {f"backbone.{name}": value for name, value in resnet_from_torchvision(backbone).items()}
-        return renamed | {_our_name(name): value for name, value in heads.items()}
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(f"These are not the weights of torchvision's DeepLab v3 on a ResNet ({error}).") from error
+    with weights_of("torchvision's DeepLab v3 on a ResNet"):
+        return on_resnet(state, _our_name, encoder="backbone.")
 
 
 _HEADS = {

@@ -193,11 +193,16 @@ class FCNResNet50(nn.Module):
 
     def with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, and those of the auxiliary head on the map before the last, for a second loss in training."""
-        if self.auxiliary_head is None:
-            raise ValueError("This network has no auxiliary head; make it with auxiliary=True.")
-        maps = self.backbone(images)
-        logits, auxiliary_logits = self.head(maps[-1]), self.auxiliary_head(maps[-2])
-        return resize(logits, images.shape[2:]), resize(auxiliary_logits, images.shape[2:])
+        auxiliary_head = require_auxiliary(self.auxiliary_head)
+        maps, size = self.backbone(images), images.shape[2:]
+        return resize(self.head(maps[-1]), size), resize(auxiliary_head(maps[-2]), size)
+
+
+def require_auxiliary(head: nn.Module | None) -> nn.Module:
+    """The auxiliary head of a network. Raises: ValueError if it has none."""
+    if head is None:
+        raise ValueError("This network has no auxiliary head; make it with auxiliary=True.")
+    return head
 
 
 def fcn_head(channels: int, num_classes: int) -> nn.Sequential:

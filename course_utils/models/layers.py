@@ -150,9 +150,21 @@ def with_he_weights(network: Network, *, uniform: bool = False) -> Network:
     return network
 
 
-def resize(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear interpolation to a size (H, W), never by a factor: a map of ⌈65 / 8⌉ rows, eight times as large, has 72."""
-    return interpolate(maps, size=size, mode="bilinear", align_corners=False)
+def resize(maps: Tensor, size: Sequence[int], *, align_corners: bool = False) -> Tensor:
+    """Bilinear interpolation to a size (H, W), never by a factor: a map of ⌈65 / 8⌉ rows, eight times as large, has 72.
+
+    Everything of this course has `align_corners=False`; True is for networks that take the weights of those that have it.
+    """
+    return interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def sees_one_value(maps: Tensor, layers: nn.Module) -> bool:
+    """Whether a batch norm among these layers is training on maps that have a single value for each channel.
+
+    Less its mean that is 0: nothing is left, and PyTorch refuses. The maps of a whole image in a batch of one are such.
+    """
+    learns = any(isinstance(layer, nn.BatchNorm2d) and layer.training for layer in layers.modules())
+    return learns and len(maps) * maps[0, 0].numel() == 1
 
 
 class TransposedUpsampling(nn.Module):

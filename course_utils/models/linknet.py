@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from course_utils.models.backbones.contract import last_map_at, require_backbone
-from course_utils.models.backbones.resnet import resnet_from_torchvision
+from course_utils.models.backbones.resnet import on_resnet, weights_of
 from course_utils.models.layers import conv_norm
 from course_utils.models.unet_decoder import fit
 from course_utils.ops.checks import whole_numbers
@@ -87,15 +87,8 @@ def linknet_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises: ValueError for the weights of another network.
     """
-    encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    others = {name: value for name, value in state.items() if not name.startswith("encoder.")}
-    try:
-        renamed = {f"backbone.{name}": value for name, value in resnet_from_torchvision(encoder).items()}
-        return renamed | {_name_of_smp(name): value for name, value in others.items()}
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"These are not the weights of smp's Linknet on a ResNet, as it is made by default ({error}); make such a one."
-        ) from error
+    with weights_of("smp's Linknet on a ResNet, as it is made by default"):
+        return on_resnet(state, _name_of_smp)
 
 
 def _name_of_smp(name: str) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import adaptive_avg_pool2d
 
 from course_utils.models.backbones.contract import last_map_at, require_backbone
-from course_utils.models.backbones.resnet import resnet50, resnet_from_torchvision
+from course_utils.models.backbones.resnet import on_resnet, resnet50, weights_of
 from course_utils.models.backbones.small import small_resnet
-from course_utils.models.fcn import fcn_head
-from course_utils.models.layers import conv_norm, positive_integers
+from course_utils.models.fcn import fcn_head, require_auxiliary
+from course_utils.models.layers import conv_norm, positive_integers, resize, sees_one_value
 from course_utils.ops.checks import require_bools, whole_number, whole_numbers
 
 BINS = (1, 2, 3, 6)
@@ -48,23 +48,15 @@ class PyramidPooling(nn.Module):
         found = [maps]
         for bins, branch in zip(self.bins, self.branches, strict=True):
             pooled = adaptive_avg_pool2d(maps, bins)  # (B, C, bins, bins)
-            _require_several_values(pooled, branch)
-            found.append(enlarge(branch(pooled), maps.shape[2:], self.align_corners))  # (B, C/4, h, w)
+            if sees_one_value(pooled, branch):
+                raise ValueError(
+                    "In training, the batch norm after pooling to 1×1 needs 2 images or more: of a single one, each channel has "
+                    "one value, and less its mean that is 0. Raise the batch size, or put the network into evaluation mode with "
+                    "`.eval()`."
+                )
+            enlarged = resize(branch(pooled), maps.shape[2:], align_corners=self.align_corners)
+            found.append(enlarged)  # (B, C/4, h, w)
         return torch.cat(found, dim=1)  # (B, 2C, h, w)
-
-
-def enlarge(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
-    return interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
-
-
-def _require_several_values(pooled: Tensor, branch: nn.Module) -> None:
-    """Refuse a single value for each channel where batch norm is to subtract the mean of a batch: nothing would be left."""
-    learns = any(isinstance(layer, nn.BatchNorm2d) and layer.training for layer in branch.modules())
-    if learns and len(pooled) * pooled.shape[2] * pooled.shape[3] == 1:
-        raise ValueError(
-            "In training, the batch norm after pooling to 1×1 needs 2 images or more: of a single one, each channel has one "
-            "value, and less its mean that is 0. Raise the batch size, or put the network into evaluation mode with `.eval()`."
-        )
 
 
 class PSPNet(nn.Module):
@@ -127,16 +119,15 @@ class PSPNet(nn.Module):
 
     def with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, and those of the auxiliary head on the map before, for a second loss in training."""
-        if self.auxiliary_head is None:
-            raise ValueError("This network has no auxiliary head; make it with auxiliary=True.")
+        auxiliary_head = require_auxiliary(self.auxiliary_head)
         maps = self.backbone(images)
-        auxiliary_logits = self.auxiliary_head(maps[self.level - 1])
-        return self._logits(maps, images), enlarge(auxiliary_logits, images.shape[2:], self.align_corners)
+        auxiliary = resize(auxiliary_head(maps[self.level - 1]), images.shape[2:], align_corners=self.align_corners)
+        return self._logits(maps, images), auxiliary
 
     def _logits(self, maps: Sequence[Tensor], images: Tensor) -> Tensor:
         x = self.pooling(maps[self.level])  # (B, 2C, H/8, W/8)
         logits = self.head(x)  # (B, K, H/8, W/8)
-        return enlarge(logits, images.shape[2:], self.align_corners)  # (B, K, H, W)
+        return resize(logits, images.shape[2:], align_corners=self.align_corners)  # (B, K, H, W)
 
 
 def _odd(**kernels: int) -> list[int]:
@@ -185,25 +176,18 @@ def pspnet_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises: ValueError for the weights of another network.
     """
-    encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    others = {name: value for name, value in state.items() if not name.startswith("encoder.")}
-    try:
-        backbone = {f"backbone.{name}": value for name, value in resnet_from_torchvision(encoder).items()}
-        rest = {_our_name(name): value for name, value in others.items()}
-        bias, channels = rest.pop("pooling.branches.0.0.0.bias"), rest["pooling.branches.0.0.0.weight"].shape[1]
-        fusion = rest["head.0.0.weight"]
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            "These are not the weights of smp's PSPNet on a ResNet, with batch norm, as it is made by default "
-            f"({error}); make such a one."
-        ) from error
-    # Theirs puts the map behind the branches, ours before them.
-    rest["head.0.0.weight"] = torch.cat([fusion[:, -channels:], fusion[:, :-channels]], dim=1)
+    with weights_of("smp's PSPNet on a ResNet, with batch norm, as it is made by default"):
+        renamed = on_resnet(state, _our_name)
+        bias = renamed.pop("pooling.branches.0.0.0.bias")
+        channels = renamed["pooling.branches.0.0.0.weight"].shape[1]
+        # Theirs puts the map behind the branches, ours before them.
+        fusion = renamed["head.0.0.weight"]
+        renamed["head.0.0.weight"] = torch.cat([fusion[:, -channels:], fusion[:, :-channels]], dim=1)
     # (x - 0) / sqrt(1 - eps + eps) · 1 + bias
     norm = nn.BatchNorm2d(len(bias), device=bias.device, dtype=bias.dtype)
     norm.running_var = torch.full_like(bias, 1 - norm.eps)
     added = norm.state_dict() | {"bias": bias}
-    return backbone | rest | {f"pooling.branches.0.0.1.{name}": value for name, value in added.items()}
+    return renamed | {f"pooling.branches.0.0.1.{name}": value for name, value in added.items()}
 
 
 def _our_name(name: str) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from course_utils.models.backbones.resnet import resnet_from_torchvision
+from course_utils.models.backbones.resnet import on_resnet, weights_of
 from course_utils.models.fpn import FPN
-from course_utils.models.layers import positive_integers
+from course_utils.models.layers import positive_integers, resize
 from course_utils.ops.checks import require_bools, whole_numbers
 
 
@@ -80,12 +79,8 @@ class SemanticBranch(nn.Module):
 
     def forward(self, maps: Tensor, sizes: Sequence[Sequence[int]]) -> Tensor:
         for step, size in zip(self.steps, sizes, strict=True):
-            maps = _resize(step(maps), size, self.align_corners)  # (B, width, H/16, W/16), then H/8, H/4
+            maps = resize(step(maps), size, align_corners=self.align_corners)  # (B, width, H/16, W/16), then H/8, H/4
         return maps
-
-
-def _resize(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
-    return interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
 
 
 class SemanticFPN(nn.Module):
@@ -120,7 +115,7 @@ class SemanticFPN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         logits = self.head(self.pyramid(images))  # (B, K, H/4, W/4)
-        return _resize(logits, images.shape[2:], self.align_corners)  # (B, K, H, W)
+        return resize(logits, images.shape[2:], align_corners=self.align_corners)  # (B, K, H, W)
 
 
 def semantic_fpn_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -130,12 +125,8 @@ def semantic_fpn_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises: ValueError for the weights of another network.
     """
-    encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    others = {name: value for name, value in state.items() if not name.startswith("encoder.")}
-    try:
-        backbone = resnet_from_torchvision(encoder)
-        renamed = {f"pyramid.backbone.{name}": value for name, value in backbone.items()}
-        renamed |= {_name_of_smp(name): value for name, value in others.items()}
+    with weights_of("smp's FPN on a ResNet, as it is made by default"):
+        renamed = on_resnet(state, _name_of_smp, backbone="pyramid.backbone.")
         for level in range(4):
             bias = renamed[f"pyramid.laterals.{level}.bias"]
             identity = nn.init.dirac_(torch.empty(len(bias), len(bias), 3, 3, dtype=bias.dtype, device=bias.device))
@@ -143,10 +134,6 @@ def semantic_fpn_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 f"pyramid.outputs.{level}.weight": identity,
                 f"pyramid.outputs.{level}.bias": torch.zeros_like(bias),
             }
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"These are not the weights of smp's FPN on a ResNet, as it is made by default ({error}); make such a one."
-        ) from error
     return renamed
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from course_utils.models.backbones.resnet import resnet_from_torchvision
+from course_utils.models.backbones.resnet import on_resnet, weights_of
 from course_utils.models.unet_plus_plus import node_name
 
 
@@ -51,16 +51,8 @@ def deeplab_v3plus_from_smp(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _renamed(state: Mapping[str, Tensor], our_name: Callable[[str], str]) -> dict[str, Tensor]:
     """`our_name` gives ours for a name of theirs outside the encoder."""
-    encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
-    others = {name: value for name, value in state.items() if not name.startswith("encoder.")}
-    try:
-        backbone = {f"backbone.{name}": value for name, value in resnet_from_torchvision(encoder).items()}
-        return backbone | {our_name(name): value for name, value in others.items()}
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            "These are not the weights of smp's network on a ResNet, with batch norm and without attention, as it is made by "
-            f"default ({error}); make such a one."
-        ) from error
+    with weights_of("smp's network on a ResNet, with batch norm and without attention, as it is made by default"):
+        return on_resnet(state, our_name)
 
 
 def _unet_name(name: str, place: Callable[[str], str]) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.datasets.memory import InMemory
-from course_utils.datasets.samples import VOID
+from course_utils.datasets.samples import VOID, Sample
 from course_utils.models.aspp import ASPP
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.crf import DenseCRF
@@ -15,7 +15,8 @@ from course_utils.models.deeplab import DeepLabV3Plus
 from course_utils.models.layers import conv_norm, resize
 from course_utils.models.pspnet import PyramidPooling
 from course_utils.recipes.quick import train_quickly
-from course_utils.recipes.scenes import VALIDATION, measured, scenes_in_memory
+from course_utils.recipes.scenes import VALIDATION, scenes_in_memory
+from course_utils.recipes.unets import network_on_scenes
 from course_utils.training.objectives import score_labels
 
 RATES, CHANNELS = (2, 4, 6), 64
@@ -65,29 +66,14 @@ def deeplab_on_scenes(seed: int, *, name: str, output_stride: int, steps: int) -
 
 
 def trained_on_scenes(model: nn.Module, *, seed: int, steps: int) -> dict[str, float]:
-    """Train a network of 8 classes on 512 scenes with Muon and a weighted cross-entropy; scores on 120 others."""
-    validation = scenes_in_memory("val", VALIDATION)
-    history = train_quickly(
-        model,
-        scenes_in_memory("train", 512),
-        seed=seed,
-        steps=steps,
-        evaluate=score_labels(validation, boundary=True, per_class=True),
-        lovasz=False,
-        progress=False,
-    )
-    found = measured(history)
-    kept = ("mean_iou", "boundary_iou", "iou pole", "iou person")
-    by_size = {f"right_{n}": share for n, share in enumerate(right_by_size(model, validation), 1)}
-    return (
-        {name.replace("iou ", "iou_"): found[name] for name in kept}
-        | by_size
-        | {name: found[name] for name in ("steps", "training_cpu_seconds")}
-    )
+    """As `network_on_scenes`, and how much of things of five sizes is right."""
+    found = network_on_scenes(model, seed=seed, steps=steps)
+    shares = right_by_size(model, scenes_in_memory("val", VALIDATION))
+    return found | {f"right_{n}": share for n, share in enumerate(shares, 1)}
 
 
 @torch.no_grad()
-def right_by_size(model: nn.Module, data: InMemory) -> list[float]:
+def right_by_size(model: nn.Module, data: InMemory | Sequence[Sample]) -> list[float]:
     """The share of its pixels that have the right class, on the mean over the things of each of five groups of sizes."""
     groups: list[list[float]] = [[] for _ in range(len(SIZES) + 1)]
     for n in range(len(data)):

@@ -1,6 +1,7 @@
 """ResNet-18, 34, 50, 101 and 152 as backbones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
@@ -179,3 +180,29 @@ def _our_name(name: str) -> str:
 
 
 _place = {"conv": 0, "bn": 1}  # in `conv_norm`
+
+
+def on_resnet(
+    state: Mapping[str, Tensor],
+    our_name: Callable[[str], str],
+    *,
+    encoder: str = "encoder.",
+    backbone: str = "backbone.",
+) -> dict[str, Tensor]:
+    """The weights of a network on a ResNet, renamed: those under `encoder` as `resnet_from_torchvision` does, and put under
+    `backbone`; the others get the names that `our_name` gives for theirs.
+
+    Raises: KeyError, ValueError or IndexError for the weights of another network; see `weights_of`.
+    """
+    inside = {name.removeprefix(encoder): value for name, value in state.items() if name.startswith(encoder)}
+    renamed = {f"{backbone}{name}": value for name, value in resnet_from_torchvision(inside).items()}
+    return renamed | {our_name(name): value for name, value in state.items() if not name.startswith(encoder)}
+
+
+@contextmanager
+def weights_of(network: str) -> Iterator[None]:
+    """Say whose weights were expected, where renaming them fails."""
+    try:
+        yield
+    except (KeyError, ValueError, IndexError) as error:
+        raise ValueError(f"These are not the weights of {network} ({error}); make such a one.") from error

@@ -51,7 +51,7 @@ class UNetEncoder(nn.Module):
 def levels(widths: Sequence[int]) -> tuple[int, ...]:
     """The channels of a U-Net's levels, finest first.
 
-    Raises: ValueError for fewer than two, and for what is not positive integers.
+    Raises: ValueError for fewer than two, and if they are not positive integers.
     """
     channels = positive_integers(widths, "widths")
     if len(channels) < 2:
