@@ -1,10 +1,23 @@
-"""What the tests of backbones share: two that give lists of maps, compared."""
+"""What the tests of backbones share: small ones of several kinds, and two that give lists of maps, compared."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from tolerances import NETWORK
 from torch import Tensor
+
+from course_utils.models.backbones.resnet import resnet18
+from course_utils.models.backbones.small import small_resnet
+from course_utils.models.backbones.unet import UNetEncoder
+
+small = partial(small_resnet, widths=(4, 5, 6, 7, 8))
+BACKBONES = {
+    "small_resnet": small,
+    "repeated strides": partial(resnet18, output_stride=8),
+    "stride 1": partial(UNetEncoder, (4, 5, 6, 7)),
+    "one map": partial(small_resnet, widths=(4, 6)),
+}
 
 
 def assert_same_maps(

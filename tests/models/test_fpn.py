@@ -1,29 +1,18 @@
 """Feature pyramids: by hand, as a backbone, against torchvision, and what is refused."""
 
 from collections import OrderedDict
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from map_cases import assert_same_maps
+from map_cases import BACKBONES, assert_same_maps, small
 from torch import nn
 from unet_cases import count, images_of
 from unfilled import drawn, unfilled
 
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.backbones.resnet import resnet18, resnet50
-from course_utils.models.backbones.small import small_resnet
-from course_utils.models.backbones.unet import UNetEncoder
 from course_utils.models.fpn import FPN, fpn_from_torchvision
-
-small = partial(small_resnet, widths=(4, 5, 6, 7, 8))
-BACKBONES = {
-    "small_resnet": small,
-    "repeated strides": partial(resnet18, output_stride=8),
-    "stride 1": partial(UNetEncoder, (4, 5, 6, 7)),
-    "one map": partial(small_resnet, widths=(4, 6)),
-}
 
 
 class Given(nn.Module):

@@ -5,24 +5,16 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from map_cases import BACKBONES, small
 from tolerances import OPERATION
 from torch import nn
 from unet_cases import assert_all_learn, assert_same_network, assert_takes, count, images_of
 from unfilled import drawn, unfilled
 
 from course_utils.models.backbones.resnet import resnet18, resnet50
-from course_utils.models.backbones.small import small_resnet
-from course_utils.models.backbones.unet import UNetEncoder
 from course_utils.models.fpn import FPN
 from course_utils.models.semantic_fpn import SemanticFPN, SemanticHead, semantic_fpn_from_smp
 
-small = partial(small_resnet, widths=(4, 5, 6, 7, 8))
-BACKBONES = {
-    "small_resnet": small,
-    "repeated strides": partial(resnet18, output_stride=8),
-    "stride 1": partial(UNetEncoder, (4, 5, 6, 7)),
-    "one map": partial(small_resnet, widths=(4, 6)),
-}
 NARROW = {"channels": 12, "width": 8, "groups": 4}
 
 

@@ -1,13 +1,12 @@
 """The explorer of atrous taps: its numbers against convolutions and by hand, its pictures and texts."""
 
-from itertools import combinations, product
+from itertools import product
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.colors import to_rgb
-from matplotlib.text import Text
-from pictures import picture
+from pictures import assert_legible, picture
 from torch import nn
 
 from course_utils import plots
@@ -134,16 +133,8 @@ def test_what_cannot_be_is_refused(function, odd: dict, message: str) -> None:
 def require_legible(setting: dict) -> None:
     """Every text has 12 points or more and stands within a figure of 592 pixels, and no two of them overlap."""
     figure = TAPS.figure(**setting)
-    figure.canvas.draw()
     assert figure.bbox.width == 592 and figure.get_figheight() <= 4
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
-    assert len(texts) > 15
-    boxes = [text.get_window_extent() for text in texts]
-    for text, box in zip(texts, boxes, strict=True):
-        assert text.get_fontsize() >= 12, text
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
-    for (one, box), (other, another) in combinations(zip(texts, boxes, strict=True), 2):
-        assert not box.overlaps(another), f"{one} is on top of {other}"
+    assert_legible(figure, more_than=15)
     plt.close(figure)
 
 

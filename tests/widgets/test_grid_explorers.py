@@ -1,13 +1,10 @@
 """The explorers of lessons 06 and 07: what a grid can show, and what comes back from pooling, by hand and in pictures."""
 
-from itertools import combinations
-
 import matplotlib.pyplot as plt
 import pytest
 import torch
 import torch.nn.functional as F
-from matplotlib.text import Text
-from pictures import picture
+from pictures import assert_legible, picture
 
 from course_utils import plots
 from course_utils.widgets import grids, unpooling
@@ -54,15 +51,7 @@ def test_all_can_be_read(name: str, setting: dict) -> None:
     """Every text has 12 points or more and stands within the figure, and no two of them overlap."""
     figure = EXPLORERS[name].figure(**setting)
     assert figure.get_figwidth() <= 9 and figure.get_figheight() <= 4
-    figure.canvas.draw()
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
-    assert len(texts) > 12
-    boxes = [text.get_window_extent() for text in texts]
-    for text, box in zip(texts, boxes, strict=True):
-        assert text.get_fontsize() >= 12, text
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
-    for (one, box), (other, another) in combinations(zip(texts, boxes, strict=True), 2):
-        assert not box.overlaps(another), f"{one} is on top of {other}"
+    assert_legible(figure, more_than=12)
 
 
 @pytest.mark.slow
