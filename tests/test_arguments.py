@@ -1,4 +1,4 @@
-"""Numbers may come from NumPy, and give what Python's give; what is no number or no tensor is refused by a sentence."""
+"""Numbers may come from NumPy, and give what Python's give; anything but a number or a tensor is refused by a sentence."""
 
 import re
 from collections.abc import Callable

@@ -77,7 +77,7 @@ HOST = {
     # What is refused can only be refused once it has been looked at; a wrong number would be worse than a wait.
     "semantic.confusion_matrix, logits": "refuses logits that are NaN, once a batch of the evaluation",
     "semantic.power_mean": "refuses negative values and NaN",
-    "calibration.reliability": "refuses what is no probability",
+    "calibration.reliability": "refuses numbers that are not probabilities",
     "distance.distance_transform": "refuses an image without a pixel outside its mask",
     "weights.class_weights": "refuses counts that are negative; a few numbers, once a training",
 }

@@ -104,7 +104,7 @@ class Answer(Task):
         return None if judging.is_number(given) else f"answer with one number; got {given!r}."
 
     def _as_option(self, given: Any) -> Any:
-        """A choice as the options spell it: "True" and True are "true", and spaces do not matter; what is no word stays."""
+        """A choice as the options spell it: "True" and True are "true", and spaces do not matter; anything else stays."""
         if self.options is None or not isinstance(given, str | bool | np.bool):
             return given
         return next((option for option in self.options if _letters(option) == _letters(str(given))), given)

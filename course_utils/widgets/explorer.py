@@ -56,7 +56,7 @@ class Explorer:
         self.controls, self.settings, self.size = dict(controls), settings, size
 
     def values(self, **changed: Any) -> dict[str, Any]:
-        """The values of all controls: where they stand at first, but for what is given.
+        """The values of all controls: where they stand at first, except those that are given.
 
         Raises: ValueError where there is no such control, or where it cannot take the value.
         """
