@@ -1,0 +1,16 @@
+"""The exercises of lesson 10: backbones."""
+
+from course_utils.exercises.lesson_10.adapters import pyramid
+from course_utils.exercises.lesson_10.freezing import frozen_training
+from course_utils.exercises.lesson_10.questions import encoder_share, fair_comparison, gain_with_few, what_changes
+from course_utils.exercises.lesson_10.top_down import top_down
+
+TASKS = (
+    pyramid,
+    top_down,
+    frozen_training,
+    fair_comparison,
+    what_changes,
+    gain_with_few,
+    encoder_share,
+)
