@@ -161,9 +161,9 @@ pyramid = Exercise(
     [*SLIPS, concatenated],
     [
         "Write down the sizes behind all layers, one after another. Where in this list does the last map of each size stand?",
-        "Keep a list. Has the new map the size of the last one in it, then it takes that one's place; otherwise it comes behind it.",
-        "`x = layer(x)` goes on from layer to layer, and `x.shape[2:]` is the size. (A dictionary from sizes to maps does it, too: "
-        "it keeps their order.)",
+        "Keep a list. If the new map has the size of the last one in it, it takes that one's place; otherwise it is appended.",
+        "`x = layer(x)` goes on from layer to layer, and `x.shape[2:]` is the size. (A dictionary from sizes to maps does it, "
+        "too: it keeps their order.)",
     ],
     draw=_draw_layers,
     common_errors={

@@ -1,7 +1,5 @@
 """A frozen backbone that is not: its batch norm goes on in training mode."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,8 +26,9 @@ def frozen_training(backbone: nn.Module, head: nn.Module, images: Tensor, labels
 
 
 def given_frozen_training(backbone: nn.Module, head: nn.Module, images: Tensor, labels: Tensor, steps: int) -> Tensor:
-    """This is still the version given, or does as it does. No weight of the backbone changes, and yet it is another one: what else
-    does a batch norm hold, and when does that move? (Whatever mode was set before `network.train()` is gone after it.)"""
+    """This is still the version given, or does as it does. No weight of the backbone changes, and yet it is not the same
+    afterwards: what else does a batch norm hold, and when does that move? (Whatever mode was set before `network.train()` is
+    gone after it.)"""
     backbone.requires_grad_(False)
     network = nn.Sequential(backbone, head)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.5)

@@ -10,9 +10,9 @@ from course_utils.models.fpn import FPN
 
 
 def top_down(laterals: list) -> list:
-    """The top-down path of a feature pyramid. The laterals (B, C, h, w) have equally many channels and come finest first. The
-    coarsest one stays as it is. Each finer one has the *result* of the next coarser level added to it, enlarged to its size by
-    nearest neighbour: of H rows, row i reads row ⌊i · h / H⌋ of the h coarser ones. The results have the order of the laterals."""
+    """The top-down path of a feature pyramid. The laterals, maps of equally many channels, come finest first. The coarsest one
+    stays as it is. To each finer one the *result* of the next coarser level is added, enlarged to its size by nearest neighbour:
+    of H rows, row i reads row ⌊i · h / H⌋ of the h coarser ones. Give the results of all levels, finest first."""
     *finer, x = laterals
     results = [x]
     for lateral in reversed(finer):
@@ -105,7 +105,7 @@ twice_as_large
     + scale_factor=2
 
 coarsest_first
-    The right maps, but the coarsest comes first. They are to have the order of the laterals.
+    The right maps, but the coarsest comes first. The finest is to come first, as among the laterals.
     - results[::-1]
     + results
 
@@ -167,8 +167,8 @@ top_down = Exercise(
     [
         "The last lateral is the coarsest, and already a result. What has to be added to the lateral before it?",
         '`F.interpolate(x, size=lateral.shape[2:], mode="nearest")` enlarges x to the size of a lateral, whatever the sides are.',
-        "Go through the other laterals from the coarsest to the finest. x is always the last result; collect each x, and turn the "
-        "list round at the end.",
+        "Go through the other laterals from the coarsest to the finest. x is always the last result; collect each x, and turn "
+        "the list round at the end.",
     ],
     reference=_by_the_network,
     draw=_draw_laterals,
