@@ -1,7 +1,8 @@
 """What lesson 09 and its studies train: one network at several output strides, with contexts, with a decoder, with a CRF."""
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,6 @@ from course_utils.models.crf import DenseCRF
 from course_utils.models.deeplab import DeepLabV3Plus
 from course_utils.models.layers import conv_norm, resize
 from course_utils.models.pspnet import PyramidPooling
-from course_utils.recipes.quick import train_quickly
 from course_utils.recipes.scenes import VALIDATION, scenes_in_memory
 from course_utils.recipes.unets import network_on_scenes
 from course_utils.training.objectives import score_labels
@@ -23,6 +23,8 @@ RATES, CHANNELS = (2, 4, 6), 64
 """Of ASPP on a map of 12 × 16: they span as much of it as 6, 12 and 18 do of 33 × 33."""
 SIZES = (32, 70, 125, 265)
 """Pixels that part the things of the scenes into five groups of about as many, from a far person to a near car."""
+WHOLE, SHORT = (24, 40, 64, 96, 128), (24, 40, 64)
+"""Channels of the whole small network, whose last map sees 183 pixels a side, and of its first three strides: 39 pixels."""
 REFINED = 24
 """Scenes on which a CRF is measured: it takes a second for each."""
 CRF = {"steps": 5, "position_std": 8.0, "colour_std": 0.05, "appearance_weight": 5.0, "smoothness_weight": 1.0}
@@ -31,9 +33,9 @@ CRF = {"steps": 5, "position_std": 8.0, "colour_std": 0.05, "appearance_weight":
 class OnOneMap(nn.Module):
     """The small residual network at an output stride, a `context` on its last map, scores, and bilinear interpolation."""
 
-    def __init__(self, context: nn.Module, num_classes: int, *, output_stride: int) -> None:
+    def __init__(self, backbone: nn.Module, context: nn.Module, num_classes: int) -> None:
         super().__init__()
-        self.backbone = small_resnet(output_stride=output_stride)
+        self.backbone = backbone
         self.context, self.head = context, nn.Conv2d(CHANNELS, num_classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,35 +43,53 @@ class OnOneMap(nn.Module):
         return resize(self.head(x), images.shape[2:])  # (B, K, H, W)
 
 
-def context(name: str) -> nn.Module:
-    """What stands between the last map, of 128 channels, and the scores."""
+def context(name: str, channels: int = WHOLE[-1]) -> nn.Module:
+    """What stands between the last map, of so many channels, and the scores."""
     if name == "pyramid pooling":
-        pooling = PyramidPooling(128)
+        pooling = PyramidPooling(channels)
         return nn.Sequential(pooling, *conv_norm(pooling.out_channels, CHANNELS), nn.ReLU())
     rates: Sequence[int] = {"one place": (), "one rate": (2,)}.get(name, RATES)
-    return ASPP(128, CHANNELS, rates=rates, dropout=0.1, image_pooling=name == "ASPP")
+    dropout = {"ASPP, no dropout": 0.0, "ASPP, dropout 0.5": 0.5}.get(name, 0.1)
+    found = ASPP(channels, CHANNELS, rates=rates, dropout=dropout, image_pooling=name.startswith("ASPP"))
+    return without_norms(found) if name == "ASPP, no batch norm" else found
 
 
-def make(name: str, output_stride: int) -> nn.Module:
+def without_norms(network: nn.Module) -> nn.Module:
+    """The network with nothing where its batch norms were; its convolutions keep no bias."""
+    for part in network.modules():
+        for name, layer in part.named_children():
+            if isinstance(layer, nn.BatchNorm2d):
+                setattr(part, name, nn.Identity())
+    return network
+
+
+def make(name: str, output_stride: int, *, widths: tuple[int, ...] = WHOLE) -> nn.Module:
     """A network of the study, with 8 classes: "decoder" is DeepLab v3+, the others are contexts."""
     if name == "decoder":
         backbone = small_resnet(output_stride=output_stride)
         settings = {"output_stride": output_stride, "rates": RATES, "channels": CHANNELS, "low_channels": 24}
         return DeepLabV3Plus(backbone, 8, **settings, dropout=0.1, separable=False)
-    return OnOneMap(context(name), 8, output_stride=output_stride)
+    backbone = small_resnet(widths=widths, output_stride=output_stride)
+    return OnOneMap(backbone, context(name, widths[-1]), 8)
 
 
-def deeplab_on_scenes(seed: int, *, name: str, output_stride: int, steps: int) -> dict[str, float]:
-    """Train one of these networks on street scenes; scores, and how much of things of five sizes is right."""
+@lru_cache(maxsize=1)
+def trained_on_scenes(
+    seed: int, name: str, output_stride: int, steps: int, widths: tuple[int, ...] = WHOLE
+) -> tuple[nn.Module, Mapping[str, float]]:
+    """One of these networks, trained on street scenes, and its scores; kept for whoever asks for the same one next."""
     torch.manual_seed(seed)
-    return trained_on_scenes(make(name, output_stride), seed=seed, steps=steps)
+    model = make(name, output_stride, widths=widths)
+    return model, network_on_scenes(model, seed=seed, steps=steps)
 
 
-def trained_on_scenes(model: nn.Module, *, seed: int, steps: int) -> dict[str, float]:
-    """As `network_on_scenes`, and how much of things of five sizes is right."""
-    found = network_on_scenes(model, seed=seed, steps=steps)
+def deeplab_on_scenes(
+    seed: int, *, name: str, output_stride: int, steps: int, widths: tuple[int, ...] = WHOLE
+) -> dict[str, float]:
+    """Scores of one of these networks after its training, and how much of things of five sizes is right."""
+    model, found = trained_on_scenes(seed, name, output_stride, steps, widths)
     shares = right_by_size(model, scenes_in_memory("val", VALIDATION))
-    return found | {f"right_{n}": share for n, share in enumerate(shares, 1)}
+    return {**found, **{f"right_{n}": share for n, share in enumerate(shares, 1)}}
 
 
 @torch.no_grad()
@@ -98,13 +118,10 @@ class Refined(nn.Module):
 
 
 def refined_on_scenes(seed: int, *, name: str, output_stride: int, steps: int, crf: bool) -> dict[str, float]:
-    """Train one of these networks; scores on 24 scenes of its logits, or of what a dense CRF makes of them."""
-    torch.manual_seed(seed)
-    model = make(name, output_stride)
-    train = scenes_in_memory("train", 512)
-    history = train_quickly(model, train, seed=seed, steps=steps, lovasz=False, progress=False)
+    """Scores of one of these networks on 24 scenes: of its logits, or of what a dense CRF makes of them."""
+    model, found = trained_on_scenes(seed, name, output_stride, steps)
     scored = score_labels(scenes_in_memory("val", REFINED), boundary=True)(
         Refined(model, DenseCRF(8, **CRF)) if crf else model
     )
     kept = {score: scored[score] for score in ("mean_iou", "boundary_iou")}
-    return kept | {"steps": steps, "training_cpu_seconds": round(history.cpu_seconds)}
+    return kept | {"steps": steps, "training_cpu_seconds": found["training_cpu_seconds"]}

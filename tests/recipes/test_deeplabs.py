@@ -6,20 +6,34 @@ from torch import Tensor, nn
 
 from course_utils.datasets.samples import VOID, Sample
 from course_utils.models.crf import DenseCRF
-from course_utils.recipes.deeplabs import CRF, SIZES, Refined, make, right_by_size
+from course_utils.recipes.deeplabs import CRF, SHORT, SIZES, WHOLE, Refined, make, right_by_size
 
 
 @pytest.mark.parametrize(
-    ("name", "output_stride"),
-    [(n, 8) for n in ("one place", "one rate", "three rates", "ASPP", "pyramid pooling", "decoder")]
-    + [("one place", 32), ("one place", 16)],
+    ("name", "output_stride", "widths"),
+    [(n, 8, WHOLE) for n in ("one place", "one rate", "three rates", "ASPP", "pyramid pooling", "decoder")]
+    + [(f"ASPP, {n}", 8, WHOLE) for n in ("no dropout", "dropout 0.5", "no batch norm")]
+    + [("one place", 32, WHOLE), ("one place", 16, WHOLE), ("ASPP", 8, SHORT), ("pyramid pooling", 8, SHORT)],
 )
-def test_every_network_of_the_study_gives_logits_and_learns(name: str, output_stride: int) -> None:
-    network = make(name, output_stride)
+def test_every_network_of_the_study_gives_logits_and_learns(
+    name: str, output_stride: int, widths: tuple[int, ...]
+) -> None:
+    network = make(name, output_stride, widths=widths)
     logits = network(torch.rand(2, 3, 33, 41))
     assert logits.shape == (2, 8, 33, 41)
     logits.square().sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_settings_within_aspp() -> None:
+    dropouts = {
+        name: [part.p for part in make(name, 8).modules() if isinstance(part, nn.Dropout)]
+        for name in ("ASPP, no dropout", "ASPP, dropout 0.5", "ASPP")
+    }
+    assert dropouts == {"ASPP, no dropout": [0.0], "ASPP, dropout 0.5": [0.5], "ASPP": [0.1]}
+    context = make("ASPP, no batch norm", 8).context
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in context.modules())
+    assert sum(isinstance(part, nn.Conv2d) for part in context.modules()) == 6
 
 
 class AlwaysClass5(nn.Module):

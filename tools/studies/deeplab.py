@@ -2,19 +2,13 @@
 
 from functools import partial
 
-import torch
 from study import run_study
 
-from course_utils.models.catalogue import build
-from course_utils.recipes.deeplabs import deeplab_on_scenes, trained_on_scenes
+from course_utils.recipes.deeplabs import deeplab_on_scenes
 
 CONTEXTS = ("one place", "one rate", "three rates", "ASPP", "pyramid pooling")
+WITHIN_ASPP = ("ASPP, no dropout", "ASPP, dropout 0.5", "ASPP, no batch norm")
 LONG = 4000
-
-
-def library(seed: int, *, steps: int) -> dict[str, float]:
-    torch.manual_seed(seed)
-    return trained_on_scenes(build("smp:deeplabv3plus:resnet18", 8), seed=seed, steps=steps)
 
 
 def variant(name: str, output_stride: int, steps: int):
@@ -28,9 +22,8 @@ def variant(name: str, output_stride: int, steps: int):
 VARIANTS = {}
 for stride in (32, 16, 8):
     VARIANTS |= variant("one place", stride, 450)
-for name in (*CONTEXTS[1:], "decoder"):
+for name in (*CONTEXTS[1:], *WITHIN_ASPP, "decoder"):
     VARIANTS |= variant(name, 8, 450)
-VARIANTS |= {"smp.DeepLabV3Plus, ResNet-18, 450 steps": partial(library, steps=450)}
 for name, stride in (("one place", 32), ("one place", 8), ("ASPP", 8), ("decoder", 8)):
     VARIANTS |= variant(name, stride, LONG)
 

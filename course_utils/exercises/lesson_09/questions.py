@@ -107,7 +107,8 @@ separable_counts = Answer(
 
 dearer_grid = Prediction(
     "dearer_grid",
-    "The same backbone and ASPP are trained at output stride 32 and at 8. How many times as long does a training step take at 8?",
+    "The same backbone, with a 1 × 1 convolution on its last map, is trained at output stride 32 and at 8. How many times as "
+    "long does a training step take at 8?",
     [
         "How many places has a map of stride 8 for each place of one of stride 32? And which layers work on it?",
         "The layers before the strides that were removed work on the same maps as ever.",
@@ -115,8 +116,8 @@ dearer_grid = Prediction(
     ],
     explanation=(
         "A map of stride 8 has many more places, and each costs as much as before: a dilated kernel has no more weights than "
-        "another. But only the layers behind the strides that were removed, and ASPP, work on it. Those before them, on the "
-        "largest maps of all, cost the same at both strides, and so does all that a step does besides."
+        "another. But only the layers behind the strides that were removed, and those on the last map, work on it. Those before "
+        "them, on the largest maps of all, cost the same at both strides, and so does all that a step does besides."
     ),
     limits=(0, 64),
     digits=1,
