@@ -22,8 +22,8 @@ DECODER = (96, 64, 40, 24, 16)
 """Channels of the decoder at strides 16, 8, 4, 2 and 1: a coarsest map of stride 8 needs the last three of them."""
 REFERENCE = "small_resnet"
 """The encoder that all others are compared with; the study's variants begin with the name of their encoder."""
-IMAGES, SIZE = 512, (96, 128)
-"""Scenes to train on, and their size."""
+IMAGES, SIZE = 512, (3, 96, 128)
+"""Scenes to train on, and the shape of each."""
 
 
 def on_scenes(backbone: nn.Module) -> UNet:

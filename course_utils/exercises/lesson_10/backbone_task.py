@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     import pandas
 
 
+def study_of_encoders() -> "pandas.DataFrame | None":
+    """The rows of the study of lesson 10; None as long as it has not been run."""
+    try:
+        return read_results("encoders")
+    except ValueError:
+        return None
+
+
 class BackboneTask(Task):
     """A backbone that the student chooses, adapts and predicts; judged by contract, comparison and prediction.
 
@@ -31,7 +39,7 @@ class BackboneTask(Task):
     solution.
 
     - `solution`: the course's backbone, its docstring the question; `prediction`: what goes with it, by name.
-    - `train`: what trains one row, as `encoders.encoder_on_scenes`; `study`: the name of the table with the others' rows.
+    - `train`: what trains one row, as `encoders.encoder_on_scenes`; `table`: what gives the rows of the others.
     """
 
     kind = "backbone"
@@ -44,12 +52,12 @@ class BackboneTask(Task):
         hints: Sequence[str],
         *,
         train: Train = encoder_on_scenes,
-        study: str = "encoders",
+        table: "Callable[[], pandas.DataFrame | None]" = study_of_encoders,
         difficulty: int = 3,
         minutes: int = 40,
     ) -> None:
         super().__init__(name, inspect.getdoc(solution) or "", hints, difficulty=difficulty, minutes=minutes)
-        self._solution, self._prediction, self._train, self.study = solution, dict(prediction), train, study
+        self._solution, self._prediction, self._train, self._table = solution, dict(prediction), train, table
         self.misconceptions = [
             Misconception(known, sentence, known.replace("_", " "))
             for known, sentence in (verdicts.LIKE_PARAMETERS, verdicts.WITH_DECODER)
@@ -117,7 +125,7 @@ class BackboneTask(Task):
         What was measured is kept, and not trained again if only the prediction changes. A training that would take more than
         `most_minutes` is not begun.
         """
-        seeds = list(seeds) if isinstance(seeds, Sequence) else [seeds]
+        seeds = list(seeds) if isinstance(seeds, Iterable) else [seeds]
         problem = _problem_of_budget(steps, seeds)
         if problem:
             return self._ended(Verdict("error", problem))
@@ -173,12 +181,6 @@ class BackboneTask(Task):
 
     def _not_comparable(self) -> str:
         return f"not yet. Your backbone cannot be compared: {self._problem}"
-
-    def _table(self) -> "pandas.DataFrame | None":
-        try:
-            return read_results(self.study)
-        except ValueError:  # before the study has been run
-            return None
 
     def solution_source(self) -> str:
         return textwrap.dedent(inspect.getsource(self._solution))

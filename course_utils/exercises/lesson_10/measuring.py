@@ -42,13 +42,14 @@ def measure(
     with neutral_state(), calling_itself(make):
         try:
             small, network = on_scenes(small_resnet()), on_scenes(built(make, 0))
-            of_small, of_network = costs(small), costs(network)
+            parameters = sum(value.numel() for value in network.backbone.parameters())
             seconds_of_small, seconds = seconds_a_step([small, network], most=most)
-            del small, network
+            of_small = costs(small)
+            del small, network  # their memory, before another is trained
             if seconds > most:
                 return Verdict(
                     "wrong",
-                    f"not yet. With {of_network['encoder_parameters'] / 1e6:,.1f} M parameters a step takes {seconds:.2g} s, "
+                    f"not yet. With {parameters / 1e6:,.1f} M parameters a step takes {seconds:.2g} s, "
                     f"beside {seconds_of_small:.2g} s of {SMALL}. {trained} steps would take about "
                     f"{_duration(trained * seconds)}, and more than {most_minutes:g} minutes are not begun unasked. Choose a "
                     f"smaller one, or allow it: `judge(..., most_minutes={trained * seconds / 60 + 1:.0f})`.",
@@ -67,8 +68,15 @@ def measure(
             f"not yet. The comparison is not fair: {trained} steps were given, but optimisers made {len(made)}. Your backbone "
             "trains itself beside the course.",
         )
-    return Measured(of_network, of_small, seconds, seconds_of_small, rows)
+    return Measured(rows, of_small, seconds, seconds_of_small)
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    minutes = seconds / 60
+    return (
+        f"{seconds:.0f} s"
+        if minutes < 2
+        else f"{minutes:.0f} minutes"
+        if minutes < 120
+        else f"{minutes / 60:.0f} hours"
+    )

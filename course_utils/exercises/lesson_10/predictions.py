@@ -27,10 +27,7 @@ class Predicted(NamedTuple):
 
 
 def read_prediction(numbers: Mapping[str, Any], because: Any, pretrained: Any) -> Predicted | str:
-    """A prediction, or the sentence that says what is wrong with one of its parts; `...` for what is still to come is left.
-
-    Raises nothing: what a student writes is answered.
-    """
+    """A prediction, or the sentence that says what is wrong with one of its parts, or still missing."""
     for name, value in numbers.items():
         low, high = LIMITS[name]
         if value is not ... and not (judging.is_number(value) and low <= float(value) <= high):
@@ -53,8 +50,11 @@ def _is_a_sentence(because: Any) -> bool:
 
 
 def in_words(predicted: Predicted) -> str:
+    points = f"{predicted.mean_iou:+g} points of mean IoU"
+    if 0 < abs(predicted.mean_iou) < 1:
+        points += f" (if you meant {100 * predicted.mean_iou:+g}, write that: a mean IoU of 1 has 100 points)"
     return (
         f"you predict {predicted.parameters:g} times the parameters, {predicted.multiply_adds:g} times the multiply-adds, "
-        f"{predicted.step_time:g} times the time of a step and {predicted.mean_iou:+g} points of mean IoU, with "
+        f"{predicted.step_time:g} times the time of a step and {points}, with "
         f"{'pretrained' if predicted.pretrained else 'random'} weights, because: {predicted.because}"
     )

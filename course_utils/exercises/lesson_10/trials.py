@@ -56,14 +56,24 @@ def problem_of(make: Make) -> str | None:
             return f"when it is made, it raises {type(error).__name__}: {error}{where_raised(error, code)}"
         with neutral_state(), calling_itself(make):
             problem = (
-                _problem_of_place(backbone) or _problem_of_contract(backbone) or _problem_of_calls(backbone)
-            ) or _problem_with_the_decoder(backbone)
-    if steps and not problem:
-        return f"it trains itself: an optimiser made {len(steps)} steps before the training had begun. {_SAME_FOR_ALL}"
-    return problem
-
-
-_SAME_FOR_ALL = "Every row of the table is trained by the same recipe, and only by that."
+                _problem_of_place(backbone)
+                or _problem_of_contract(backbone)
+                or _problem_of_calls(backbone)
+                or _problem_with_the_decoder(backbone)
+            )
+    if problem:
+        return problem
+    if steps:
+        return (
+            "it trains itself: an optimiser has made a step before the training began. Every row of the table is trained by "
+            "the same recipe, and only by that."
+        )
+    if _held_outside(backbone, built(make, 0)):
+        return (
+            "two of them share their weights, so that each goes on where the other has stopped: make the layers in `__init__`, "
+            "and nothing outside of the class."
+        )
+    return None
 
 
 def _problem_of_form(make: Make) -> str | None:
@@ -109,6 +119,12 @@ def _problem_of_place(backbone: nn.Module) -> str | None:
             if value.dtype != images.dtype:
                 return f"{what} is of the type {value.dtype}, but images, and the weights of the decoder, are {images.dtype}."
     return None
+
+
+def _held_outside(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two backbones, made one after the other, have weights in common."""
+    places = {value.data_ptr() for value in one.parameters() if value.numel()}
+    return any(value.data_ptr() in places for value in other.parameters() if value.numel())
 
 
 def _problem_of_contract(backbone: nn.Module) -> str | None:
@@ -170,7 +186,7 @@ def _varies(values: Tensor) -> bool:
 def fingerprint(make: Make) -> str:
     """What tells one backbone from another: its maps of one image under one seed, evaluated and in training."""
     backbone = built(make, 0)
-    digest = sha256(repr(backbone).encode())
+    digest = sha256()
     with neutral_state(), torch.no_grad():
         images = torch.rand(2, 3, 64, 64)
         for training in (False, True):

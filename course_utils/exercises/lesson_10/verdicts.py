@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 HELD, FAILED, OPEN = "✓", "✗", "○"
 FOR_THE_LECTURER = (
-    "For the lecturer, as no machine can judge it: whether the choice is a good one for these scenes, and whether your reason "
-    "explains what came: “{because}”"
+    "For the lecturer, as no machine can judge it: whether the choice is a good one for these scenes{trained_on}, and whether "
+    "your reason explains what came: “{because}”"
 )
 WITHIN = 0.1
 """How near a prediction has to be that can be computed, and"""
@@ -26,13 +26,12 @@ YOURS = "yours"
 
 
 class Measured(NamedTuple):
-    """Costs (`encoders.costs`) and seconds a step of a backbone and of the small residual network, and a row for each seed."""
+    """The rows of a backbone, one for each seed, its seconds a step, and both costs of the small residual network."""
 
-    costs: Mapping[str, int]
+    rows: Sequence[Mapping[str, float]]
     of_small: Mapping[str, int]
     seconds: float
     seconds_of_small: float
-    rows: Sequence[Mapping[str, float]]
 
 
 class Mark(NamedTuple):
@@ -87,7 +86,7 @@ def of_multiply_adds(predicted: Predicted, found: Measured) -> Mark:
 
 def _of_count(name: str, guess: float, found: Measured, of_encoder: str, of_whole: str) -> Mark:
     came = _ratio(found, of_encoder)
-    numbers = f"{found.costs[of_encoder]:,} beside {found.of_small[of_encoder]:,}"
+    numbers = f"{found.rows[0][of_encoder]:,} beside {found.of_small[of_encoder]:,}"
     text = f"{name}: you predicted {guess:.3g} times as many as {SMALL} has; there are {came:.3g} times as many ({numbers})."
     if _near(guess, came):
         return Mark(HELD, text)
@@ -99,7 +98,7 @@ def _of_count(name: str, guess: float, found: Measured, of_encoder: str, of_whol
 
 
 def _ratio(found: Measured, name: str) -> float:
-    return found.costs[name] / found.of_small[name]
+    return found.rows[0][name] / found.of_small[name]
 
 
 def _near(guess: float, came: float) -> bool:
@@ -134,11 +133,12 @@ def of_mean_iou(predicted: Predicted, found: Measured, table: "pandas.DataFrame"
     came, apart = 100 * (sum(mine) / len(mine) - float(small.mean_iou.mean())), 100 * (spread(table, mine) or 0)
     text = f"{guess}; it was {_points(came)} ({sum(mine) / len(mine):.3f} beside {float(small.mean_iou.mean()):.3f})."
     seeds = f"the {apart:.1f} points by which the seeds of one network differ"
+    about_none = abs(predicted.mean_iou) <= apart / 2
     if abs(came) <= apart:
-        sign = HELD if abs(predicted.mean_iou) <= apart else OPEN
+        sign = HELD if about_none else OPEN
         verdict = "as you predicted" if sign == HELD else "so that your prediction is neither borne out nor refuted"
         return Mark(sign, f"{text} That is not more than {seeds}: no difference that these seeds show, {verdict}.")
-    if abs(predicted.mean_iou) <= apart:
+    if about_none:
         return Mark(FAILED, f"{text} That is more than {seeds}: there is a difference, and you predicted about none.")
     direction = "better" if came > 0 else "worse"
     if (came > 0) == (predicted.mean_iou > 0):
@@ -233,6 +233,7 @@ def verdict_of(marks: Sequence[Mark], predicted: Predicted, *, changed: bool) ->
         told.append(
             "A wrong guess at what only a measurement can tell costs nothing. What of your reason does it refute?"
         )
-    told.append(FOR_THE_LECTURER.format(because=predicted.because))
+    trained_on = ", on what its weights were trained before" if predicted.pretrained else ""
+    told.append(FOR_THE_LECTURER.format(trained_on=trained_on, because=predicted.because))
     known = next((mark.misconception for mark in failed if mark.misconception), "")
     return Verdict("wrong" if failed else "right", "\n".join(told), known)
