@@ -60,14 +60,17 @@ def real_data_set(source: str) -> str | None:
 
 
 def exercises_worked(source: str) -> list[str]:
-    """The exercises that a student works on in a cell: decorated definitions, and calls of answer, predict and rubric."""
+    """The exercises that a student works on in a cell: decorated definitions, and calls of answer, predict and rubric.
+
+    One with a prediction and a definition is one exercise.
+    """
     found: list[str] = []
     for node in ast.walk(ast.parse(plain_python(source))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found += [decorator.attr for decorator in node.decorator_list if _of_lesson(decorator)]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in EXERCISE_CALLS:
             found += [node.func.value.attr] if _of_lesson(node.func.value) else []
-    return found
+    return list(dict.fromkeys(found))
 
 
 def exercises_named(source: str) -> set[str]:

@@ -8,7 +8,7 @@ from course_utils.exercises import tasks
 from course_utils.exercises.task import Misconception, Task
 from course_utils.lessons import LESSONS
 
-CODE_KINDS = ("function", "module", "bug")
+CODE_KINDS = ("function", "module", "bug", "backbone")
 
 
 def sheet(lesson: int) -> str:

@@ -17,12 +17,15 @@ def replace_definition(source: str, name: str, solution: str) -> str:
 
 
 def replace_placeholders(source: str, name: str, solution: Any) -> str:
-    """Replace `...` in the call `exercise.NAME.answer(...)` by the solution, for a dictionary key by key.
+    """Replace `...` in the call `exercise.NAME.answer(...)` by the solution, for a dictionary, or for keywords, name by name.
 
     Raises: ValueError where the cell has no such call.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _names(node.func.value, name):
+            if node.keywords:
+                found = [(word.value, repr(solution[word.arg])) for word in node.keywords if word.arg is not None]
+                return _replace(source, [(value, text) for value, text in found if _is_placeholder(value)])
             argument = node.args[0]
             if isinstance(argument, ast.Dict):
                 pairs = zip(argument.keys, argument.values, strict=True)

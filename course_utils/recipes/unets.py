@@ -30,11 +30,13 @@ def skips_on_scenes(seed: int, *, skips: str, steps: int, batch_size: int = 4) -
     return network_on_scenes(padded_unet(8, widths=WIDTHS, skips=skips), seed=seed, steps=steps, batch_size=batch_size)
 
 
-def network_on_scenes(model: nn.Module, *, seed: int, steps: int, batch_size: int = 4) -> dict[str, float]:
-    """Train a network of 8 classes on 512 scenes with Muon and a weighted cross-entropy; scores on 120 others."""
+def network_on_scenes(
+    model: nn.Module, *, seed: int, steps: int, batch_size: int = 4, images: int = 512
+) -> dict[str, float]:
+    """Train a network of 8 classes on so many scenes with Muon and a weighted cross-entropy; scores on 120 others."""
     history = train_quickly(
         model,
-        scenes_in_memory("train", 512),
+        scenes_in_memory("train", images),
         seed=seed,
         steps=steps,
         batch_size=batch_size,

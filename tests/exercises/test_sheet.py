@@ -26,6 +26,7 @@ def test_everything_about_each_exercise_is_on_the_sheet(lesson: int) -> None:
 def test_its_code_is_closed_and_complete(lesson: int) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", sheet(lesson), re.MULTILINE | re.DOTALL)
     expected = sum(1 + len(task.misconceptions) for task in tasks(lesson) if isinstance(task, Exercise))
+    expected += sum(task.kind == "backbone" for task in tasks(lesson))
     assert len(blocks) == expected
     assert all(isinstance(ast.parse(block).body[-1], ast.FunctionDef | ast.ClassDef) for block in blocks)
 
