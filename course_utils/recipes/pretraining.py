@@ -48,7 +48,7 @@ class Classifier(nn.Module):
 
 
 def pretrain(model: Classifier, *, seed: int, steps: int, progress: bool = True) -> list[float]:
-    """Train a classifier with Muon on patterns, each of which it sees once; the loss of every step."""
+    """Train a classifier with Muon, on the CPU, on patterns, each of which it sees once; the loss of every step."""
     model.to(memory_format=torch.channels_last).train()
     optimiser = Muon(model.parameters())
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: warm_up_cosine(min(step, steps - 1), steps))
