@@ -40,7 +40,8 @@ def draw_patterns(split: str, number: int, *, seed: int = 0, count: int = 32, si
     """Batch `number` of a split and a seed: `count` images of `size` × `size` pixels, the same on every machine.
 
     Shape and texture of an image, its colours, where they are, how large, turned and bent, the light on them, what lies
-    before and behind, and the noise: all are random, and independent of each other.
+    before and behind, and the noise: all are random. The background's texture is another than the shape's; otherwise all are
+    independent of each other.
 
     Raises: ValueError for an unknown split, a size below 32, and numbers that are not whole.
     """
@@ -61,7 +62,7 @@ def draw_patterns(split: str, number: int, *, seed: int = 0, count: int = 32, si
 
 
 def _compose(dice: Dice, shapes: Integers, textures: Integers, backgrounds: Integers, size: int) -> Numbers:
-    """From back to front: background, clutter, the shape, clutter. Clutter is a piece of the next image of the batch."""
+    """From back to front: background, clutter, the shape, clutter. Clutter is a piece of another image of the batch."""
     x = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
     y = x[:, None]
 
