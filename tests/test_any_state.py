@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from course_utils.datasets import load
 from course_utils.datasets.memory import InMemory
+from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
 from course_utils.datasets.transforms import colour, elastic, flip, scale_and_crop
 from course_utils.datasets.windows import draw_windows
@@ -143,6 +144,7 @@ def _sample() -> Any:
 DRAWN: dict[str, Callable[[], Any]] = {
     "scenes": _sample,
     "cells": lambda: load("cells", "val", (48, 64))[0],
+    "patterns": lambda: tuple(draw_patterns("val", 1, count=3)),
     "flip": lambda: flip(_sample(), torch.Generator().manual_seed(1)),
     "scale_and_crop": lambda: scale_and_crop(_sample(), torch.Generator().manual_seed(0), size=(30, 40)),
     "colour": lambda: colour(_sample(), torch.Generator().manual_seed(0), hue=0.1),

@@ -13,6 +13,7 @@ from test_any_state import assert_same
 from torch import Tensor, nn
 
 from course_utils.datasets.cells import Cells
+from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import elastic, scale_and_crop
@@ -200,6 +201,7 @@ SAMPLE = Scenes("val", length=1)[0]
 DRAWN: dict[str, Callable[[Callable[[int], Any]], Any]] = {
     "Scenes": lambda n: Scenes("val", (n(48), n(64)), length=n(3))[n(1)],
     "Cells": lambda n: Cells("val", (n(48), n(64)), length=n(3))[n(1)],
+    "draw_patterns": lambda n: tuple(draw_patterns("val", n(1), seed=n(200), count=n(3), size=n(40))),
     "resize_and_crop": lambda n: resize_and_crop(SAMPLE, (n(200), n(250))),
     "scale_and_crop": lambda n: scale_and_crop(SAMPLE, torch.Generator().manual_seed(0), size=(n(200), n(250))),
     "elastic": lambda n: elastic(SAMPLE, torch.Generator().manual_seed(0), spread=n(20), points=n(3)),

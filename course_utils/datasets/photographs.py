@@ -13,8 +13,10 @@ def soft(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return (tall[..., :-2] + 4 * tall[..., 1:-1] + tall[..., 2:]) / np.float32(36)
 
 
-def with_noise(image: NDArray[np.float32], draws: Draws, strength: np.float32) -> NDArray[np.float32]:
-    """The image in [0, 1] with the noise of a sensor: a difference of two bytes at every value."""
+def with_noise(
+    image: NDArray[np.float32], draws: Draws, strength: np.float32 | NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The image in [0, 1] with the noise of a sensor: a difference of two bytes at every value, times the strength."""
     noise = draws.bytes(2 * image.size).astype(np.int16).reshape(2, *image.shape)
     image = image + (noise[0] - noise[1]) * strength
     return np.clip(image, 0, 1, out=image)

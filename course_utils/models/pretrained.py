@@ -1,4 +1,4 @@
-"""Pretrained weights: fetched where the network allows, and a warning where it does not."""
+"""Pretrained weights: ImageNet's, fetched where the network allows, with a warning where it does not; and the course's own."""
 
 import hashlib
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from safetensors.torch import load
 from torch import Tensor, nn
 from torch.hub import get_dir, load_state_dict_from_url
 
@@ -23,6 +24,27 @@ IMAGENET = {
     "resnet101": "https://download.pytorch.org/models/resnet101-63fe2227.pth",
     "resnet152": "https://download.pytorch.org/models/resnet152-394f9c45.pth",
 }
+
+OWN = Path(__file__).resolve().parents[2] / "data" / "weights"
+"""Where the weights lie that commands of the course have made; `data/README.md` names the commands."""
+CHECKSUMS = {"small_resnet_patterns.safetensors": "e01f641cd4ef59d5292f2dc48f71bece36299ed714173da0d4e7a8de3b39ba29"}
+"""Of each of these files that a network loads by itself: its SHA-256."""
+
+
+def load_own(network: nn.Module, name: str) -> None:
+    """Load the weights of a file in `data/weights`, one of `CHECKSUMS`, in the network, in the network's own types.
+
+    Raises: FileNotFoundError where the file is missing, ValueError where it is not the one that belongs there.
+    """
+    file = OWN / name
+    remedy = f"restore it with `git checkout -- data/weights/{name}` in the course's folder"
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"The course's weights {file} are missing; {remedy}.") from None
+    if hashlib.sha256(content).hexdigest() != CHECKSUMS[name]:
+        raise ValueError(f"{file} is damaged or another file, for its SHA-256 is not the one expected; {remedy}.")
+    network.load_state_dict(load(content))
 
 
 def load_pretrained(network: nn.Module, url: str, rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]) -> None:
@@ -42,13 +64,13 @@ def load_pretrained(network: nn.Module, url: str, rename: Callable[[Mapping[str,
     network.load_state_dict(rename(state))
 
 
-def check_weights_name(weights: str | None) -> None:
-    """Refuse names of weights other than "imagenet".
+def check_weights_name(weights: str | None, known: str = "imagenet") -> None:
+    """Refuse names of weights other than the one that is known.
 
     Raises: ValueError.
     """
-    if weights not in (None, "imagenet"):
-        raise ValueError(f'weights must be "imagenet", or None for random ones, but is {weights!r}.')
+    if weights not in (None, known):
+        raise ValueError(f'weights must be "{known}", or None for random ones, but is {weights!r}.')
 
 
 def _cache() -> Path:

@@ -1,0 +1,1 @@
+"""What the patterns are painted from: see `course_utils.datasets.patterns`."""
