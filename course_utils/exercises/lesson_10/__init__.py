@@ -3,6 +3,7 @@
 from course_utils.exercises.lesson_10.adapters import pyramid
 from course_utils.exercises.lesson_10.freezing import frozen_training
 from course_utils.exercises.lesson_10.questions import encoder_share, fair_comparison, gain_with_few, what_changes
+from course_utils.exercises.lesson_10.swapping import my_backbone
 from course_utils.exercises.lesson_10.top_down import top_down
 
 TASKS = (
@@ -13,4 +14,5 @@ TASKS = (
     what_changes,
     gain_with_few,
     encoder_share,
+    my_backbone,
 )
