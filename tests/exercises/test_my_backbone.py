@@ -517,6 +517,17 @@ def test_a_prediction_is_asked_for_before_it_is_measured(task, recorded, capsys,
     assert recorded == [("error", ""), ("wrong", "")]
 
 
+def test_what_was_written_last_counts(task, recorded, capsys) -> None:
+    predict(task)
+    predict(task, because="It is better.")
+    assert judged(task) is None and "Predict before you measure" in capsys.readouterr().out
+    task(changed(__init__=fails))
+    assert judged(task, stub_in_init()) is not None
+    assert recorded[-1] == ("not attempted", "")
+    predict(task)
+    assert judged(task) is not None and recorded[-1] == ("right", "")
+
+
 def test_a_share_is_taken_for_points_and_told_so(task, capsys) -> None:
     predict(task, mean_iou=-0.05)
     assert "-0.05 points of mean IoU (if you meant -5, write that" in capsys.readouterr().out

@@ -131,8 +131,6 @@ def _problem_of_contract(backbone: nn.Module) -> str | None:
     try:
         check_backbone(backbone)
     except ValueError as error:
-        if isinstance(error.__cause__, NotAttempted):
-            raise error.__cause__ from None
         return str(error)
     except Exception as error:  # of a copy that cannot be made, for one
         return f"it could not be tried: {type(error).__name__}: {error}"
