@@ -464,6 +464,25 @@ def test_weights_are_what_they_are_declared_to_be(task, recorded, capsys) -> Non
     assert weights_are_fixed(NoParameters) is None and weights_are_fixed(small_resnet) is False
 
 
+def test_a_network_of_the_table_is_noticed(task, recorded, capsys) -> None:
+    predict(task)
+    judged(task)
+    assert "is it another network?" not in capsys.readouterr().out
+    task._train = lambda seed, make, steps, pretrained: row(seed) | SMALL
+    judged(task, small_resnet)
+    assert "as “small_resnet, 450 steps” of the table: is it another network?" in capsys.readouterr().out
+
+
+def random_depth(self: nn.Module) -> None:
+    Mine.__init__(self)
+    if torch.rand(()) < 0.5:
+        self.more = nn.Conv2d(3, 3, 1)
+
+
+def test_layers_that_hang_on_the_seed_can_be_compared_all_the_same(task) -> None:
+    assert weights_are_fixed(changed(__init__=random_depth)) is False
+
+
 def test_steps_beside_those_of_the_course_are_counted(task, recorded, capsys) -> None:
     def training(seed: int, **settings: Any) -> Mapping[str, float]:
         parameter = nn.Parameter(torch.zeros(1))

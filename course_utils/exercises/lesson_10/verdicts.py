@@ -49,11 +49,19 @@ def all_marks(predicted: Predicted, found: Measured, comparison: Mark, alike: "p
     """The whole report: first what has to hold, then what only a measurement tells."""
     required = [
         Mark(HELD, "contract: kept."),
-        comparison,
+        comparison._replace(text=comparison.text + _twin(found, alike)),
         of_parameters(predicted, found),
         of_multiply_adds(predicted, found),
     ]
     return [*required, of_step_time(predicted, found), of_mean_iou(predicted, found, alike)]
+
+
+def _twin(found: Measured, alike: "pandas.DataFrame") -> str:
+    """A question, if a network of the table costs exactly as much."""
+    for _, other in alike.iterrows():
+        if all(other[name] == found.rows[0][name] for name in ("encoder_parameters", "encoder_multiply_adds")):
+            return f" It has as many parameters and multiply-adds as “{other.variant}” of the table: is it another network?"
+    return ""
 
 
 LIKE_PARAMETERS = (
