@@ -249,5 +249,7 @@ def test_exercises_of_notebook_and_module_are_the_same(good: NotebookNode, monke
         f"course_utils.exercises.lesson_01 has {first}, which the notebook does not ask",
         f"{second} is asked in 2 cells",
     ]
+    good.cells[4] = code(f"exercise.{first}.predict(...)\n\n\n@exercise.{first}\ndef f():\n    pass", "exercise")
+    assert rules.exercises_agree(good, 1) == [f"{second} is asked in 2 cells"], "a guess and a definition in one cell"
     monkeypatch.setattr("course_utils.exercises.tasks", lambda lesson: tasks(1)[:1] * 9)
     assert "the lesson has 9 exercises, more than 8" in rules.exercises_agree(good, 1)

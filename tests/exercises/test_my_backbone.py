@@ -16,7 +16,18 @@ from course_utils.exercises.lesson_10.backbone_task import BackboneTask
 from course_utils.exercises.lesson_10.predictions import Predicted
 from course_utils.exercises.lesson_10.swapping import MyBackbone, my_backbone
 from course_utils.exercises.lesson_10.trials import problem_of, weights_are_fixed
-from course_utils.exercises.lesson_10.verdicts import FAILED, HELD, OPEN, Measured, of_comparison, of_mean_iou
+from course_utils.exercises.lesson_10.verdicts import (
+    FAILED,
+    HELD,
+    OPEN,
+    Measured,
+    of_comparison,
+    of_mean_iou,
+    of_multiply_adds,
+    of_parameters,
+    of_step_time,
+    report_table,
+)
 from course_utils.exercises.sheet import _of_task
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.cost import cost
@@ -334,6 +345,26 @@ def test_what_can_be_computed_has_to_be_right(task, recorded, capsys, other, sen
     assert recorded == [("wrong", known)] and sentence in out and out.count("✗") == 1
 
 
+@pytest.mark.parametrize(("times", "sign"), [(0.89, FAILED), (0.91, HELD), (1.09, HELD), (1.11, FAILED)])
+def test_how_near_is_near_enough(times: float, sign: str) -> None:
+    parameters, multiply_adds = right()
+    found = Measured([row()], SMALL, 0.05, 0.1)
+    guess = Predicted(times * parameters, times * multiply_adds, 0.5, 0, WORDS, False)
+    assert of_parameters(guess, found).sign == of_multiply_adds(guess, found).sign == sign
+
+
+@pytest.mark.parametrize(("times", "sign"), [(0.65, FAILED), (0.68, HELD), (1.49, HELD), (1.51, FAILED)])
+def test_a_time_may_differ_more(times: float, sign: str) -> None:
+    assert of_step_time(Predicted(1, 1, times, 0, WORDS, False), Measured([row()], SMALL, 0.1, 0.1)).sign == sign
+
+
+def test_frozen_networks_are_not_shown_beside_the_time_of_a_learning_one() -> None:
+    rows = [row(frozen=1)]
+    _, alike = of_comparison(rows[0], 1, table(frozen=1))
+    found = report_table(Measured(rows, SMALL, 0.05, 0.1), alike)
+    assert list(found["ms a step"]) == ["–", "–", "50"]
+
+
 def test_what_only_a_measurement_tells_costs_nothing(task, recorded, capsys) -> None:
     predict(task, step_time=0.1, mean_iou=5)
     judged(task)
@@ -411,7 +442,8 @@ def test_without_a_row_to_compare_with_nothing_is_said_of_mean_iou(task, recorde
     predict(task)
     assert list(judged(task).index) == ["yours"]
     out = capsys.readouterr().out
-    assert recorded == [("right", "")] and out.count("○") == 2 and "nothing can be said of it" in out
+    assert recorded == [("right", "")] and out.count("○") == 2
+    assert "no rows of the small residual network with several seeds, so that nothing can be said of it" in out
 
 
 def fixed_weights(self: nn.Module) -> None:
@@ -430,6 +462,25 @@ def test_weights_are_what_they_are_declared_to_be(task, recorded, capsys) -> Non
     assert judged(task, changed(__init__=fixed_weights)) is not None
     assert "of the table with pretrained weights" in capsys.readouterr().out
     assert weights_are_fixed(NoParameters) is None and weights_are_fixed(small_resnet) is False
+
+
+def test_a_network_of_the_table_is_noticed(task, recorded, capsys) -> None:
+    predict(task)
+    judged(task)
+    assert "is it another network?" not in capsys.readouterr().out
+    task._train = lambda seed, make, steps, pretrained: row(seed) | SMALL
+    judged(task, small_resnet)
+    assert "as “small_resnet, 450 steps” of the table: is it another network?" in capsys.readouterr().out
+
+
+def random_depth(self: nn.Module) -> None:
+    Mine.__init__(self)
+    if torch.rand(()) < 0.5:
+        self.more = nn.Conv2d(3, 3, 1)
+
+
+def test_layers_that_hang_on_the_seed_can_be_compared_all_the_same(task) -> None:
+    assert weights_are_fixed(changed(__init__=random_depth)) is False
 
 
 def test_steps_beside_those_of_the_course_are_counted(task, recorded, capsys) -> None:
@@ -483,6 +534,17 @@ def test_a_prediction_is_asked_for_before_it_is_measured(task, recorded, capsys,
     assert judged(task) is None
     assert "Predict before you measure" in capsys.readouterr().out
     assert recorded == [("error", ""), ("wrong", "")]
+
+
+def test_what_was_written_last_counts(task, recorded, capsys) -> None:
+    predict(task)
+    predict(task, because="It is better.")
+    assert judged(task) is None and "Predict before you measure" in capsys.readouterr().out
+    task(changed(__init__=fails))
+    assert judged(task, stub_in_init()) is not None
+    assert recorded[-1] == ("not attempted", "")
+    predict(task)
+    assert judged(task) is not None and recorded[-1] == ("right", "")
 
 
 def test_a_share_is_taken_for_points_and_told_so(task, capsys) -> None:

@@ -29,7 +29,7 @@ my_backbone = BackboneTask(
     {
         "parameters": 0.54,
         "multiply_adds": 0.13,
-        "step_time": 0.7,
+        "step_time": 0.8,
         "mean_iou": -5.0,
         "because": "Depth-wise convolutions at half the channels cost few multiply-adds, but learn slowly from random weights, "
         "and the decoder costs as much as before.",
@@ -38,7 +38,7 @@ my_backbone = BackboneTask(
     [
         "`timm.create_model(name, features_only=True)` gives a list of maps; its `feature_info` has `channels()` and "
         "`reduction()`, which are lists. `check_backbone` says what is missing.",
-        "Parameters are `sum(p.numel() for p in network.parameters())`; `course_utils.models.cost.cost(network, (96, 128))` "
+        "Parameters are `sum(p.numel() for p in network.parameters())`; `course_utils.models.cost.cost(network, (3, 96, 128))` "
         "counts multiply-adds as well. Both can be had before anything is trained.",
         "For the time of a step, remember that the decoder stays. For mean IoU: what does this backbone see that the other does "
         "not, how much of it at fine strides, and can it be learnt in so few steps from random weights?",

@@ -49,11 +49,19 @@ def all_marks(predicted: Predicted, found: Measured, comparison: Mark, alike: "p
     """The whole report: first what has to hold, then what only a measurement tells."""
     required = [
         Mark(HELD, "contract: kept."),
-        comparison,
+        comparison._replace(text=comparison.text + _twin(found, alike)),
         of_parameters(predicted, found),
         of_multiply_adds(predicted, found),
     ]
     return [*required, of_step_time(predicted, found), of_mean_iou(predicted, found, alike)]
+
+
+def _twin(found: Measured, alike: "pandas.DataFrame") -> str:
+    """A question, if a network of the table costs exactly as much."""
+    for _, other in alike.iterrows():
+        if all(other[name] == found.rows[0][name] for name in ("encoder_parameters", "encoder_multiply_adds")):
+            return f" It has as many parameters and multiply-adds as “{other.variant}” of the table: is it another network?"
+    return ""
 
 
 LIKE_PARAMETERS = (
@@ -128,7 +136,7 @@ def of_mean_iou(predicted: Predicted, found: Measured, table: "pandas.DataFrame"
     mine = [row["mean_iou"] for row in found.rows]
     if len(small) == 0 or spread(table, mine) is None:
         return Mark(
-            OPEN, f"{guess}; the table has no rows of {SMALL} to compare with, so that nothing can be said of it."
+            OPEN, f"{guess}; the table has no rows of {SMALL} with several seeds, so that nothing can be said of it."
         )
     came, apart = 100 * (sum(mine) / len(mine) - float(small.mean_iou.mean())), 100 * (spread(table, mine) or 0)
     text = f"{guess}; it was {_points(came)} ({sum(mine) / len(mine):.3f} beside {float(small.mean_iou.mean()):.3f})."
@@ -185,9 +193,10 @@ def of_comparison(
             "something else, so that it would not be fair, and nothing is compared."
         )
         return Mark(OPEN, text), none
+    networks = _some(alike.variant.nunique(), "network")
     text = (
-        f"comparison: fair. The same decoder, scenes, recipe and {steps} steps as the {alike.variant.nunique()} networks of the "
-        f"table with {kind_of(kind)}; yours has {'1 seed' if seeds == 1 else f'{seeds} seeds'}."
+        f"comparison: fair. The same decoder, scenes, recipe and {steps} steps as the {networks} of the table with "
+        f"{kind_of(kind)}; yours has {_some(seeds, 'seed')}."
     )
     if len(alike) < len(as_long):
         text += " Those of another kind are left out: to compare with them would not be fair."
@@ -197,6 +206,10 @@ def of_comparison(
 def kind_of(row: Mapping[str, float]) -> str:
     """With which weights an encoder began, and whether it learnt."""
     return ("pretrained weights" if row["pretrained"] else "random weights") + (", frozen" if row["frozen"] else "")
+
+
+def _some(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _of_small(table: "pandas.DataFrame") -> "pandas.DataFrame":
@@ -213,7 +226,9 @@ def report_table(found: Measured, alike: "pandas.DataFrame") -> "pandas.DataFram
     table = study_table(rows, ["mean_iou", "boundary_iou"])
     table.insert(0, "encoder's parameters", [f"{count / 1e6:.2f} M" for count in first.encoder_parameters])
     table.insert(1, "encoder's multiply-adds", [f"{count / 1e6:,.1f} M" for count in first.encoder_multiply_adds])
-    times = {YOURS: found.seconds} | {name: found.seconds_of_small for name in _of_small(alike).variant}
+    times = {YOURS: found.seconds}
+    if not found.rows[0]["frozen"]:  # the small residual network was timed while all of it learnt
+        times |= {name: found.seconds_of_small for name in _of_small(alike).variant}
     table.insert(2, "ms a step", [f"{1000 * times[name]:.0f}" if name in times else "–" for name in table.index])
     return table
 
