@@ -27,6 +27,12 @@ ROUNDED = (
 )
 
 
+OTHER_ORDER = (
+    " Your layers are made in another order than the solution's: each was given the weights of the next one of its shape. Are "
+    "those of one shape in the order that the question says, and their norms, too?"
+)
+
+
 class NotAttempted(Exception):
     """Raised by the line of a stub that the student replaces."""
 
@@ -47,7 +53,8 @@ class Exercise(Task):
     - `common_errors`: what to say first where the text of an exception contains the key; the first key that does.
     - `given`: the faulty version in the notebook, for "spot the bug": its docstring says what is still wrong.
     - `differentiable`: each argument, or those named, gets the gradient that it gets in the solution; a module's always do.
-    - `library`: functions of libraries that do what is asked for, without their modules: right, and told so.
+    - `library`: functions and classes of libraries that do what is asked for, without their modules, or what these are asked
+      for by keyword, as `dilation`: right, and told so.
     - `without_loops`: whether the question asks for an answer that does not go through the pixels one by one.
     - `unaffected`: why, in the whole domain, some changes of the solution do no harm, and which of those that the tests try:
       `{"an IoU is never negative": ["absolute result"]}`.
@@ -128,6 +135,14 @@ class Exercise(Task):
             return Verdict("error", text + "Give a plain tensor, array or number.")
 
     def _verdict(self, candidate: Callable[..., Any]) -> Verdict:
+        """Of a module, what suits it best of the orders in which its layers may have been made: that it is right, or a slip."""
+        verdict = self._verdict_on(candidate)
+        if verdict.status in ("right", "not attempted"):
+            return verdict
+        others = [self._verdict_on(version) for version in self._versions.in_other_orders(candidate)]
+        return min([verdict, *others], key=lambda found: (found.status != "right", not found.misconception))
+
+    def _verdict_on(self, candidate: Callable[..., Any]) -> Verdict:
         numbers = range(len(self.probes))
         wanted = [self._versions.known_outcome(self._solution, number) for number in numbers]
         given = [self._versions.outcome(candidate, number) for number in numbers]
@@ -145,13 +160,15 @@ class Exercise(Task):
             return problem
         first_difference = self._first_difference(wanted, given)
         if first_difference:
-            return Verdict("wrong", f"not yet. {first_difference}")
+            order = "" if self._versions.is_made_in_order(candidate) else OTHER_ORDER
+            return Verdict("wrong", f"not yet. {first_difference}{order}")
         problem = self._problem_of_gradient(candidate) or self._problem_of_training(candidate)
         return problem or Verdict("right", self._right(candidate))
 
     def _right(self, candidate: Callable[..., Any]) -> str:
         """What a right answer is told: that it is, and what it has left out."""
         called = shortcuts.library_call(candidate, self.library)
+        called = called or shortcuts.library_part(self._versions.parts(candidate), self.library)
         if called:
             return f"right, by the library: `{called}` does all of it. Write it yourself once."
         if self.without_loops and shortcuts.goes_pixel_by_pixel(candidate, copy.deepcopy(self.probes[-1])):
@@ -248,6 +265,13 @@ class Exercise(Task):
                 text = (
                     "not yet. After `eval()` the values are right, in training they are not: is there a layer that does "
                     "something in training only, a dropout or a batch normalisation?"
+                )
+                return Verdict("wrong", f"{text}\n{self._in_short(probe)}")
+            wanted = self._versions.after_training(self._solution, number)
+            if wanted.error is None and differ(wanted, self._versions.after_training(candidate, number)):
+                text = (
+                    "not yet. The values are right, but after training they will not be: a batch norm keeps another mean or "
+                    "variance than it should. What is spread over a map is spread behind its norm, which sees it once."
                 )
                 return Verdict("wrong", f"{text}\n{self._in_short(probe)}")
         untrained = self._versions.untrained_parameters(candidate)

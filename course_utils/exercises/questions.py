@@ -1,7 +1,7 @@
 """The exercises that ask for no code: a number or a choice, a prediction, and a rubric that the student ticks."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ class Answer(Task):
     - `solution`: a number; one of `options`, small letters; or a dictionary of them, item by item.
     - `misconceptions`: (name, wrong value, sentence); for a dictionary the wrong value is a pair (item, choice).
     - `explanation`: what is said after the right answer.
-    - `tolerance`: relative, for numbers; say in the question to how many digits an answer is wanted.
+    - `tolerance`: relative, for numbers; say in the question to how many digits an answer is wanted. A dictionary has those of
+      some items, and the others are exact.
     """
 
     kind = "answer"
@@ -34,7 +35,7 @@ class Answer(Task):
         *,
         explanation: str = "",
         options: Sequence[str] | None = None,
-        tolerance: float = 1e-3,
+        tolerance: float | Mapping[str, float] = 1e-3,
         difficulty: int = 1,
         minutes: int = 3,
     ) -> None:
@@ -83,11 +84,11 @@ class Answer(Task):
             problem = self._problem(choice)
             if problem:
                 return Verdict("error", f"{item}: {problem}")
-        wrong = [item for item, choice in answered.items() if not self._same(choice, self._solution[item])]
+        wrong = [item for item, choice in answered.items() if not self._same(choice, self._solution[item], item)]
         others = f" ({len(wrong) - 1} more to look at again.)" if len(wrong) > 1 else ""
         for known in self.misconceptions:
             item, choice = known.wrong
-            if item in wrong and self._same(answered[item], choice):
+            if item in wrong and self._same(answered[item], choice, item):
                 return Verdict("wrong", f"not yet. {item}: {known.sentence}{others}", known.name)
         if wrong:
             return Verdict("wrong", f"not yet. Look again at: {', '.join(wrong)}.")
@@ -115,10 +116,11 @@ class Answer(Task):
             return self._as_option(given)
         return given.item() if judging.is_number(given) and hasattr(given, "item") else given
 
-    def _same(self, given: Any, wanted: Any) -> bool:
+    def _same(self, given: Any, wanted: Any, item: str = "") -> bool:
         if self.options is not None:
             return self._as_option(given) == wanted
-        return abs(float(given) - float(wanted)) <= self.tolerance * max(abs(float(wanted)), 1e-12)
+        tolerance = self.tolerance.get(item, 0) if isinstance(self.tolerance, Mapping) else self.tolerance
+        return abs(float(given) - float(wanted)) <= tolerance * max(abs(float(wanted)), 1e-12)
 
     def solution_source(self) -> str:
         return f"{self._solution!r}\n{self.explanation}".rstrip()
@@ -136,7 +138,8 @@ class Prediction(Task):
     """A number written down before it is measured; never judged, because a wrong guess is the point of it.
 
     `limits`: the smallest and the largest number that make sense, (0, 100) for per cent; `digits`: how many decimals are
-    shown; `explanation`: why the measured number is what it is.
+    shown; `explanation`: why the measured number is what it is; `remarks`: from which guess to which, and what is said of such a
+    guess once the number is measured.
     """
 
     kind = "prediction"
@@ -150,11 +153,12 @@ class Prediction(Task):
         explanation: str,
         limits: tuple[float, float] = (0, 1),
         digits: int = 2,
+        remarks: Sequence[tuple[float, float, str]] = (),
         difficulty: int = 1,
         minutes: int = 2,
     ) -> None:
         super().__init__(name, question, hints, difficulty=difficulty, minutes=minutes)
-        self.explanation, self.limits, self.digits = explanation, limits, digits
+        self.explanation, self.limits, self.digits, self.remarks = explanation, limits, digits, remarks
         self._predicted: float | None = None
 
     def predict(self, guess: Any) -> None:
@@ -178,7 +182,9 @@ class Prediction(Task):
         """Show the measured number beside the guess, and say why."""
         value = f"{float(measured):.{self.digits}f}"
         guess = "" if self._predicted is None else f"You predicted {self._as_predicted()}. "
-        show_message(f"{self.name}: {guess}Measured: {value}. {self.explanation}")
+        known = self.remarks if self._predicted is not None else ()
+        remark = "".join(f"{text} " for low, high, text in known if low <= self._predicted <= high)
+        show_message(f"{self.name}: {guess}Measured: {value}. {remark}{self.explanation}")
 
     def _as_predicted(self) -> str:
         """The guess with `digits` decimals, or with as many as it has."""

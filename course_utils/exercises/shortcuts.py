@@ -13,17 +13,29 @@ Version = Callable[..., Any]
 
 
 def library_call(candidate: Version, library: Collection[str]) -> str | None:
-    """Which of these functions, named without their modules, a candidate calls or is; None where it is none of them."""
-    names = {name for code in _codes(candidate) for name in code.co_names}
+    """Which of these functions, named without their modules, a candidate calls or is, or which of these keywords it calls one
+    with; None where it is none of them."""
+    names = {name for code in _codes(candidate) for name in (*code.co_names, *_keywords(code))}
+    if inspect.isclass(candidate):
+        names.discard(candidate.__name__)  # as in `super(ASPP, self)`
     if _is_of_a_library(candidate):
         names.add(getattr(candidate, "__name__", ""))
     return next((name for name in library if name in names), None)
 
 
+def library_part(parts: Sequence[object], library: Collection[str]) -> str | None:
+    """Which of these classes of a library one of a module's parts is, or is derived from; None where it is none of them."""
+    classes = [kind for part in parts for kind in type(part).__mro__]
+    return next((kind.__name__ for kind in classes if kind.__name__ in library and _is_of_a_library(kind)), None)
+
+
 def _is_of_a_library(candidate: Version) -> bool:
     """Whether it is a library's function itself, as in `exercise.NAME(F.interpolate)`, whatever the student's is called."""
     module = getattr(candidate, "__module__", None) or "builtins"
-    libraries = ("builtins", "torch", "torchvision", "numpy", "scipy", "sklearn", "course_utils")
+    libraries = (
+        *("builtins", "torch", "torchvision", "numpy", "scipy", "sklearn"),
+        *("segmentation_models_pytorch", "course_utils"),
+    )
     return module.split(".")[0] in libraries and not module.startswith("course_utils.exercises")
 
 
@@ -52,6 +64,13 @@ def _lines_counted(candidate: Version) -> Iterator[list[int]]:
         yield lines
     finally:
         sys.settrace(before)
+
+
+def _keywords(code: CodeType) -> Iterator[str]:
+    """The names of the arguments that a code gives by name: Python keeps them in tuples, as constants."""
+    for constant in code.co_consts:
+        if isinstance(constant, tuple):
+            yield from (name for name in constant if isinstance(name, str))
 
 
 def _codes(candidate: Version) -> Iterator[CodeType]:

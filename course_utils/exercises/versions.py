@@ -1,8 +1,10 @@
 """Running the versions of an exercise on its probes: an answer's anew, the solution's and known wrong ones' once."""
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,9 +15,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from course_utils.exercises import gradients
 from course_utils.exercises.neutral import neutral_state
 from course_utils.exercises.outcomes import Outcome, call, without_history
-from course_utils.exercises.weights import copy_weights
+from course_utils.exercises.weights import copy_weights, in_order, orders_of, shapes_of
 
 Version = Callable[..., Any]
+MOST_ORDERS = 8  # of a module's parts that are tried
 
 
 class Versions:
@@ -39,6 +42,40 @@ class Versions:
         if key not in self._kept:
             self._kept[key] = without_history(self.outcome(version, number, training=training))
         return self._kept[key]
+
+    def in_other_orders(self, candidate: Version) -> list[Version]:
+        """The same module, as if its parts had been made in the order of the solution's: in each that its shapes allow."""
+        built = self._made(candidate)
+        if built is None:
+            return []
+
+        def made(order: tuple[str, ...]) -> Version:
+            return lambda *build: in_order(candidate(*build), order)
+
+        return [made(order) for order in islice(orders_of(self._built_solution, built), MOST_ORDERS)]
+
+    def is_made_in_order(self, candidate: Version) -> bool:
+        """Whether a module's layers are made in an order in which their shapes are the solution's."""
+        built = self._made(candidate)
+        return built is None or shapes_of(built) == shapes_of(self._built_solution)
+
+    def after_training(self, candidate: Version, number: int) -> Outcome:
+        """What a module gives there, evaluated, after one pass in training of which its batch norms keep everything."""
+
+        def evaluated(*arguments: Any) -> Any:
+            built = self._built(candidate).train()
+            for layer in built.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.momentum = 1.0  # how fast one forgets is no mistake
+            built(*copy.deepcopy(arguments))
+            return built.eval()(*arguments)
+
+        return call(evaluated, self.probes[number])
+
+    def parts(self, candidate: Version) -> list[nn.Module]:
+        """All modules within a module, itself included; none for a function."""
+        built = self._made(candidate)
+        return [] if built is None else list(built.modules())
 
     def can_be_trained_with(self, candidate: Version, learning: Sequence[bool]) -> bool:
         """Whether a lesson can train with a version, be it a wrong one: it is finite wherever the solution is, and gradients
@@ -91,6 +128,17 @@ class Versions:
         if self.build is None:
             return candidate
         return lambda *arguments: self._built(candidate).train(training)(*arguments)
+
+    def _made(self, candidate: Version) -> nn.Module | None:
+        """The module as it is made; None where there is none, or one that cannot be given the solution's weights."""
+        if self.build is None:
+            return None
+        try:
+            with neutral_state(), warnings.catch_warnings(action="ignore"):
+                self._built(candidate)
+                return candidate(*self.build)
+        except Exception:  # whatever a student's code raises
+            return None
 
     def _built(self, candidate: Version) -> nn.Module:
         built = candidate(*(self.build or ()))

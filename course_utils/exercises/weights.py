@@ -1,11 +1,19 @@
 """Giving a student's module the solution's weights, so that the two can be compared number by number."""
 
+from collections import Counter
+from collections.abc import Iterator
 from itertools import chain, groupby
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 State = dict[str, Tensor]
+
+
+HIDDEN = (
+    "A list or a dictionary hides its layers from the module, so that they are not trained. `nn.ModuleList` does "
+    "not, nor do attributes of their own, `self.first = nn.Conv2d(...)`."
+)
 
 
 class UnlikeModule(Exception):
@@ -33,9 +41,46 @@ def copy_weights(solution: nn.Module, built: object) -> None:
             raise UnlikeModule(
                 f"{_why_there_are_none(built)}\nIt has no parameters, and should have {_listed(wanted)}."
             )
-        shapes = f"the shapes of [{_listed(wanted)}], but are [{_listed(given)}]"
-        raise UnlikeModule(f"The module's parameters should have {shapes}.")
+        differences = f"Missing: {_listed_without(wanted, given)}. Too many: {_listed_without(given, wanted)}."
+        hidden = f"{HIDDEN}\n" if _hides_layers(built) else ""
+        raise UnlikeModule(f"{hidden}The module's parameters should have the shapes of the solution's. {differences}")
     built.load_state_dict({name: value.reshape(given[name].shape) for name, value in paired.items()})
+
+
+def shapes_of(built: nn.Module) -> list[tuple[int, ...]]:
+    """The shapes of a module's parameters and buffers, in the order in which they were made."""
+    return [_shape(value) for value in built.state_dict().values()]
+
+
+def orders_of(solution: nn.Module, built: nn.Module) -> Iterator[tuple[str, ...]]:
+    """The orders of a module's own parts in which its shapes, one after another, are the solution's.
+
+    Two layers of one shape can each be the solution's first, and which of them was made first is no mistake.
+    """
+    wanted = shapes_of(solution)
+    if isinstance(built, nn.Sequential | nn.ModuleList | nn.ModuleDict):
+        return  # there the order is that in which they are used
+    parts = {name: shapes_of(part) for name, part in built.named_children() if shapes_of(part)}
+    own = [_shape(value) for name, value in built.state_dict().items() if "." not in name]
+
+    def going_on(order: tuple[str, ...], place: int) -> Iterator[tuple[str, ...]]:
+        if len(order) == len(parts) and place == len(wanted):
+            yield order
+        for name, shapes in parts.items():
+            if name not in order and wanted[place : place + len(shapes)] == shapes:
+                yield from going_on((*order, name), place + len(shapes))
+
+    if wanted[: len(own)] == own:
+        yield from going_on((), len(own))
+
+
+def in_order(built: nn.Module, order: tuple[str, ...]) -> nn.Module:
+    """The same module, as if these of its parts had been made in this order."""
+    for name in order:
+        part = getattr(built, name)
+        delattr(built, name)
+        built.add_module(name, part)
+    return built
 
 
 def _paired(wanted: State, given: State) -> State | None:
@@ -89,14 +134,29 @@ def _listed(state: State) -> str:
     return ", ".join(f"{name.rpartition('.')[2]} {tuple(value.shape)}" for name, value in state.items())
 
 
-def _why_there_are_none(built: nn.Module) -> str:
+def _listed_without(state: State, other: State) -> str:
+    """What a state has and the other has not, by the last part of each name and its shape, and how often."""
+    more = Counter(map(_shape, state.values())) - Counter(map(_shape, other.values()))
+    times = Counter(_listed({name: value}) for name, value in state.items())
+    times -= Counter(_listed({name: value}) for name, value in other.items())
+    found = []
+    for name, value in state.items():
+        text = _listed({name: value})
+        count = min(times.pop(text, 0), more[_shape(value)])
+        if count and not text.startswith("num_batches_tracked"):  # it goes with the running mean
+            found.append(text if count == 1 else f"{text} {count} times")
+    return ", ".join(found) or "nothing"
+
+
+def _hides_layers(built: nn.Module) -> bool:
     kept = [value for name, value in vars(built).items() if name not in vars(nn.Module())]
     parts = chain(*(value.values() if isinstance(value, dict) else value for value in kept if _is_collection(value)))
-    if any(isinstance(part, nn.Module) for part in parts):
-        return (
-            "A list or a dictionary hides its layers from the module, so that they are not trained. `nn.ModuleList` does "
-            "not, nor do attributes of their own, `self.first = nn.Conv2d(...)`."
-        )
+    return any(isinstance(part, nn.Module) for part in parts)
+
+
+def _why_there_are_none(built: nn.Module) -> str:
+    if _hides_layers(built):
+        return HIDDEN
     return (
         "Layers are made in `__init__`, and kept as attributes, `self.first = nn.Conv2d(...)`. Those that `forward` makes "
         "are new at each call: they begin at random, and nothing that they learn is kept."

@@ -252,7 +252,7 @@ def test_module_mistakes_are_told(module_exercise: Exercise) -> None:
             raise NotAttempted
 
     assert module_exercise.judge(ForgottenReLU).misconception == "ForgottenReLU"
-    assert "should have the shapes of [weight (2, 3)" in module_exercise.judge(Wide).text
+    assert "Missing: weight (2, 3), bias (2,). Too many: weight (3, 3), bias (3,)." in module_exercise.judge(Wide).text
     assert module_exercise(Stub) is TinyNet
 
 

@@ -1,10 +1,13 @@
 """One step of mean-field inference in a dense CRF."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
+from course_utils.exercises.task import with_variants
 
 
 def mean_field_step(logits: Tensor, kernel: Tensor, probabilities: Tensor) -> Tensor:
@@ -21,6 +24,32 @@ def _draw_pixels(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     weights = torch.rand(pixels, pixels, generator=generator, dtype=torch.float64).triu(1)
     logits, before = 3 * torch.randn(2, 3, pixels, generator=generator, dtype=torch.float64)
     return logits, weights + weights.T, before.softmax(0)
+
+
+def _five_steps(logits: Tensor, kernel: Tensor, probabilities: Tensor, steps: int = 5) -> Tensor:
+    for _ in range(steps):
+        probabilities = (logits + probabilities @ kernel).softmax(0)
+    return probabilities
+
+
+@with_variants(*(partial(_five_steps, steps=steps) for steps in (2, 3, 10)))
+def several_steps(logits: Tensor, kernel: Tensor, probabilities: Tensor) -> Tensor:
+    """You go on for several steps. One is asked for: the lesson calls it as often as it needs."""
+    return _five_steps(logits, kernel, probabilities)
+
+
+@with_variants(lambda logits, kernel, q: (logits + q @ kernel.tril()).softmax(0))
+def each_pair_once(logits: Tensor, kernel: Tensor, probabilities: Tensor) -> Tensor:
+    """You take one half of the kernel, as if i < j. An energy counts each pair once, but a pixel hears from all others, those
+    before it and those after it."""
+    return (logits + probabilities @ kernel.triu()).softmax(0)
+
+
+@with_variants(lambda logits, kernel, q: (logits - (1 - q) @ (1 - kernel)).softmax(0))
+def kernel_from_1(logits: Tensor, kernel: Tensor, probabilities: Tensor) -> Tensor:
+    """You take the kernel from 1. It is the cost as it stands; what is 1 less something is the probability of the other
+    classes."""
+    return (logits - probabilities @ (1 - kernel)).softmax(0)
 
 
 def one_after_another(logits: Tensor, kernel: Tensor, probabilities: Tensor) -> Tensor:
@@ -61,6 +90,32 @@ logits_replaced
     - logits - others
     + probabilities.log() - others
 
+begins_from_q
+    You begin from `probabilities`. They are what the neighbours send; each step begins from the logits.
+    - logits - others
+    + probabilities - others
+
+logits_made_probabilities
+    You begin from the softmax of the logits. Begin from the logits themselves: the softmax is taken once, at the end.
+    - logits - others
+    + logits.softmax(0) - others
+
+half_of_it
+    You take half of the sum. An energy counts each pair once, but a pixel hears from all others: i hears from j, and j from i.
+    - logits - others
+    + logits - others / 2
+
+twice_the_sum
+    You take the sum twice. Each neighbour j stands in it once.
+    - logits - others
+    + logits - 2 * others
+
+own_probabilities
+    You multiply a pixel's own probabilities by the sum of its weights. It is its neighbours that speak: the sum over j has
+    their Q, each with its own weight.
+    - probabilities @ kernel
+    + probabilities * kernel.sum(0)
+
 same_for_all_classes
     You take the same off all classes, and the softmax does not notice that: nothing changes. From class k only what the
     classes l ≠ k have is taken off.
@@ -79,7 +134,8 @@ itself_taken_off
     + probabilities @ kernel - probabilities
 
 itself_added
-    You let a pixel send its own Q to itself. The diagonal of the kernel is 0, and is to stay so.
+    A pixel's own Q stands in your sum, be it added or by a diagonal of the kernel that is not 0. Only the others speak: the
+    diagonal is 0, and is to stay so.
     - probabilities @ kernel
     + probabilities @ kernel + probabilities
 
@@ -126,7 +182,7 @@ mean_field_step = Exercise(
             [[4, 0, 1], [1, 6, 2], [0, 1, 3], [3, 1, 2]],
         ),
     ],
-    [*SLIPS, one_after_another],
+    [*SLIPS, several_steps, each_pair_once, kernel_from_1, one_after_another],
     [
         "Take pixel i and class k. How likely are the other classes at a neighbour j, and what does the kernel make of that?",
         "`probabilities @ kernel` sums over all j, for each class and each pixel at once. From the sum of that over all classes "
@@ -143,6 +199,6 @@ mean_field_step = Exercise(
         "a probability is from 0 to 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"],
         "the lesson refines a segmentation by it, and learns nothing through it": ["detached"],
     },
-    difficulty=3,
+    difficulty=2,
     minutes=10,
 )

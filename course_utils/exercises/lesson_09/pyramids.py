@@ -8,10 +8,11 @@ from course_utils.exercises.slips import read_slips
 
 
 class ASPP(nn.Module):
-    """Atrous spatial pyramid pooling: (B, in_channels, H, W) → (B, channels, H, W). Its branches, in this order: a 1 × 1
-    convolution; a 3 × 3 one for each of the `rates`, however many there are; the mean over the image, a 1 × 1 convolution of
-    it, and the result at every place. They are laid side by side, and one more 1 × 1 convolution joins them. Each convolution
-    gives `channels`, and is followed by batch norm and a ReLU, so that it needs no bias. Make the layers in this order."""
+    """Atrous spatial pyramid pooling: (B, in_channels, H, W) → (B, channels, H, W). Its branches are a 1 × 1 convolution; a
+    3 × 3 one for each of the `rates`, however many there are; and the mean over the image, a 1 × 1 convolution of it, and the
+    result at every place. One more 1 × 1 convolution joins them. Each convolution gives `channels`, and is followed by batch
+    norm and a ReLU, so that it needs no bias. The branches are made and laid side by side in this order: the 1 × 1, the rates,
+    the mean; then comes the last one."""
 
     def __init__(self, in_channels: int, channels: int, rates: tuple[int, ...]) -> None:
         super().__init__()
@@ -64,10 +65,51 @@ five_branches
     - (len(rates) + 2)
     + 5
 
+three_rates_of_ones_own
+    You have 3 × 3 convolutions for three rates, whatever was given. Make one for each of `rates`: there may be any number.
+    - super().__init__()
+    + super().__init__()
+    + rates = (6, 12, 18)
+
 with_biases
     Your convolutions have biases. The batch norm behind each has a shift of its own: `bias=False`.
     - , bias=False
     +
+
+one_bias
+    One of your convolutions has a bias. The batch norm behind it has a shift of its own: `bias=False`, for the last one as
+    well.
+    - self.project = layers((len(rates) + 2) * channels, 1)
+    + self.project = layers((len(rates) + 2) * channels, 1)
+    + self.project[0].bias = nn.Parameter(torch.zeros(channels))
+
+three_by_three_at_the_end
+    Your last convolution is 3 × 3. It only joins what the branches have seen at a place, and is 1 × 1.
+    - self.project = layers((len(rates) + 2) * channels, 1)
+    + self.project = layers((len(rates) + 2) * channels, 3)
+
+three_by_three_branch
+    One of the two 1 × 1 branches, on the map itself or on the mean over the image, is a 3 × 3 convolution of yours.
+    - [layers(in_channels, 1)]
+    + [layers(in_channels, 3)]
+
+norms_missing
+    Your convolutions have no batch norms. Each is followed by one, between it and its ReLU.
+    - convolution, nn.BatchNorm2d(channels), nn.ReLU()
+    + convolution, nn.ReLU()
+
+no_norms_in_the_branches
+    Your branches have no batch norms, only the last convolution has one. Each is followed by a norm of its own.
+    - convolution, nn.BatchNorm2d(channels), nn.ReLU()
+    + convolution, nn.ReLU()
+    - self.project = layers((len(rates) + 2) * channels, 1)
+    + last = nn.Conv2d((len(rates) + 2) * channels, channels, 1, bias=False)
+    + self.project = nn.Sequential(last, nn.BatchNorm2d(channels), nn.ReLU())
+
+nothing_learnt_in_the_norms
+    Your batch norms have no weight and no shift, `affine=False`. They are to be learnt, as `nn.BatchNorm2d(channels)` has them.
+    - nn.BatchNorm2d(channels)
+    + nn.BatchNorm2d(channels, affine=False)
 
 one_norm_missing
     One of your convolutions has no batch norm behind it. Each has one of its own; that on the mean over the image and the last
@@ -76,9 +118,15 @@ one_norm_missing
     + self.image = nn.Sequential(layers(in_channels, 1)[0], nn.ReLU())
 
 hidden_in_a_list
-    A list hides its layers from the module: nothing would train them. `nn.ModuleList([...])` does not.
+    Your branches stand in a plain list, where nothing would train them.
     - nn.ModuleList([layers(in_channels, 1)] + [layers(in_channels, 3, rate) for rate in rates])
     + [layers(in_channels, 1)] + [layers(in_channels, 3, rate) for rate in rates]
+
+rates_in_a_list
+    Your 3 × 3 convolutions stand in a plain list, where nothing would train them.
+    - nn.ModuleList([layers(in_channels, 1)] + [layers(in_channels, 3, rate) for rate in rates])
+    + nn.ModuleList([layers(in_channels, 1)])
+    + self.atrous = [layers(in_channels, 3, rate) for rate in rates]
 
 first_rate_for_all
     All your 3 × 3 convolutions have the first of the rates. Each is to have its own, so that each sees another size.
@@ -90,15 +138,67 @@ rates_not_used
     - layers(in_channels, 3, rate)
     + layers(in_channels, 3)
 
+rates_reversed
+    Your rates are in the reverse order. The order of `rates` is to stay: the weights that join the branches depend on it.
+    - for rate in rates
+    + for rate in reversed(rates)
+
 image_first
-    The image branch comes first in your concatenation. It is the last one: the weights that join them depend on the order.
+    The mean over the image comes first in your concatenation. The order is: the 1 × 1, the rates, the mean; the weights that
+    join them depend on it.
     - torch.cat(seen, dim=1)
     + torch.cat([seen[-1], *seen[:-1]], dim=1)
+
+image_second
+    The mean over the image comes second in your concatenation, before the rates. The order is: the 1 × 1, the rates, the mean;
+    the weights that join them depend on it.
+    - torch.cat(seen, dim=1)
+    + torch.cat([seen[0], seen[-1], *seen[1:-1]], dim=1)
+
+rates_first
+    The rates come first in your concatenation. The order is: the 1 × 1, the rates, the mean; the weights that join them depend
+    on it.
+    - torch.cat(seen, dim=1)
+    + torch.cat([*seen[1:-1], seen[0], seen[-1]], dim=1)
+
+rates_first_image_second
+    The rates come first in your concatenation, and the 1 × 1 last. The order is: the 1 × 1, the rates, the mean; the weights
+    that join them depend on it.
+    - torch.cat(seen, dim=1)
+    + torch.cat([*seen[1:], seen[0]], dim=1)
+
+along_the_batch
+    You lay the maps one behind the other along axis 0, which is the batch. Channels are axis 1.
+    - dim=1
+    + dim=0
+
+along_the_height
+    You lay the maps one below the other, along axis 2. Channels are axis 1.
+    - dim=1
+    + dim=2
+
+maximum
+    You take the maximum over the image, which hangs on a single place. The mean is asked for.
+    - x.mean((2, 3), keepdim=True)
+    + x.amax((2, 3), keepdim=True)
+
+mean_afterwards
+    You take the mean of what the image's branch gives. The mean comes first: its convolution, norm and ReLU work on one value
+    of each channel.
+    - self.image(x.mean((2, 3), keepdim=True))
+    + self.image(x).mean((2, 3), keepdim=True)
 
 no_relu
     There is no ReLU in your module. One follows each batch norm.
     - , nn.ReLU())
     + )
+
+no_relu_in_the_branches
+    Your branches have no ReLU, only the last convolution has one. Each batch norm is followed by one.
+    - branch(x) for branch
+    + branch[:2](x) for branch
+    - self.image(x.mean((2, 3), keepdim=True))
+    + self.image[:2](x.mean((2, 3), keepdim=True))
 
 no_relu_at_the_end
     The last ReLU is missing: behind the convolution that joins the branches there is one as well.
@@ -130,6 +230,7 @@ ASPP = Exercise(
     ],
     draw=_draw_maps,
     build=(3, 4, (2, 3)),
+    library=("ASPP",),
     unaffected={"a ReLU gives nothing below 0": ["absolute result", "nothing below 0 result"]},
     common_errors={
         "parameters should have the shapes": "There are to be these convolutions, all without biases, each with a batch norm: "

@@ -6,18 +6,22 @@ from course_utils.exercises.questions import Answer, Prediction
 
 CHAINS = ("2, 2, 2", "1, 2, 5", "1, 2, 4", "12")
 SIDES, READ = [f"rates {chain}: side" for chain in CHAINS], [f"rates {chain}: read" for chain in CHAINS]
-Wrong = dict[str, tuple[tuple[int | None, ...], str]]
+Wrong = dict[str, tuple[tuple[float | None, ...], str]]
 
 WRONG_SIDES: Wrong = {  # of each chain the wrong number, where this mistake gives one that no other gives
     "one_side": ((7, 9, 8, 13), "a kernel reads to both sides: a layer adds its rate on the left and on the right."),
     "sum_of_rates": ((6, 8, 7, 12), "you add the rates up. A layer adds its rate on the left and on the right."),
     "steps": ((12, 16, 14, 24), "so many steps lead from the first to the last pixel. A side counts pixels."),
+    "taps_for_each_rate": (
+        (18, 24, None, 36),
+        "you count three pixels for each step of a rate. From the first tap to the last there are two steps.",
+    ),
     "holes": ((19, 23, 21, 27), "a rate is the distance from one tap to the next, not the number of pixels between."),
     "widths_added": (
         (15, 19, 17, None),
         "you add the widths of the kernels. They overlap: a layer adds its steps only.",
     ),
-    "product": ((27, 27, 27, 36), "nothing multiplies the side: a layer adds two steps, each as long as its rate."),
+    "product": ((27, 27, 27, None), "nothing multiplies the side: a layer adds two steps, each as long as its rate."),
     "at_rate_one": ((None, 7, None, 3), "so many it would be at rate 1. A step is as long as the rate of its layer."),
     "largest_alone": ((5, 11, 9, None), "that is the layer of the largest rate alone. The others add steps as well."),
 }
@@ -27,6 +31,12 @@ WRONG_READ: Wrong = {
     "taps_added": ((9, 9, 9, None), "you add the taps up. Each tap of a layer reads all those of the layer below it."),
     "both_axes": ((49, 289, 225, 9), "that is on both axes of an image. Asked for is a single row."),
     "one_layer": ((3, 3, 3, 1), "you count one layer, or one tap. What does each tap of the layer see in its turn?"),
+    "share": ((54, 100, None, 12), "a number of pixels is asked for, not their share in the side."),
+    "share_of_one": ((0.54, 1, 1, 0.12), "a number of pixels is asked for, not their share in the side."),
+    "two_left_out": (
+        (None, 15, 13, None),
+        "you leave two of them out. The first two layers reach -3 … 3; moved by the last rate, do these leave a gap?",
+    ),
     "at_rate_one": ((None, 7, 7, None), "so many it would be at rate 1. Which pixels do the taps reach here?"),
     "one_too_few": ((6, 16, 14, 2), "nearly: the pixel in the centre, or one at an end, is missing from your count."),
 }
@@ -68,6 +78,12 @@ COUNTS: list[tuple[str, Any, str]] = [
     ("depthwise_one_kernel", (DEPTHWISE, 9), "each channel has a kernel of its own."),
     ("depthwise_all_pairs", (DEPTHWISE, 331776), "a channel has one kernel there, not one for each pair of channels."),
     ("depthwise_full", (DEPTHWISE, 442368), "that is the ordinary one. Here each channel is convolved for itself."),
+    ("halves_swapped", (DEPTHWISE, 49152), "that is the other half. Depth-wise, each channel is convolved for itself."),
+    (
+        "halves_swapped_too",
+        (POINTWISE, 1728),
+        "that is the other half. Point-wise, each pair of channels has a weight.",
+    ),
     (
         "pointwise_with_kernel",
         (POINTWISE, 442368),
@@ -84,7 +100,12 @@ COUNTS: list[tuple[str, Any, str]] = [
         (TIMES, 50880 / 442368),
         "that is the share that is left. How many times as many has the ordinary one?",
     ),
-    ("rounded", (TIMES, 8.7), "nearly; give two decimals."),
+    (
+        "inverted_and_rounded",
+        (TIMES, 0.12),
+        "that is the share that is left. How many times as many has the ordinary one?",
+    ),
+    ("rounded", (TIMES, 8.7), "nearly: 8.7 is right to one decimal. To two, the last digit is not 0."),
 ]
 
 separable_counts = Answer(
@@ -100,7 +121,7 @@ separable_counts = Answer(
         "For the last number divide the first by the sum of the two halves.",
     ],
     explanation="Nearly nine: with so many channels, nearly all weights are in the 1 × 1 convolution.",
-    tolerance=5.4e-4,  # so that 8.69 is right, and a count with biases is not
+    tolerance={TIMES: 6e-4},  # so that 8.69 is right, and 8.7 is not
     difficulty=1,
     minutes=5,
 )
@@ -119,6 +140,11 @@ dearer_grid = Prediction(
         "another. But only the layers behind the strides that were removed, and those on the last map, work on it. Those before "
         "them, on the largest maps of all, cost the same at both strides, and so does all that a step does besides."
     ),
+    remarks=[
+        (0, 0.99, "Below 1 the finer grid would be the faster one, and it has sixteen times as many places."),
+        (2.5, 2.9, "The multiply-adds of the two networks have that ratio. A step does more than multiply."),
+        (15, 17, "So many times as many places has the last map, and it alone. Most layers work on others."),
+    ],
     limits=(0, 64),
     digits=1,
 )

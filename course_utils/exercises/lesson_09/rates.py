@@ -2,12 +2,12 @@
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
-from course_utils.models.aspp import aspp_rates
+from course_utils.exercises.task import with_variants
 
 
 def rates_for(output_stride: int) -> list[int]:
-    """The rates of ASPP's three atrous convolutions for an output stride of 4, 8, 16 or 32. At 16 they are 6, 12 and 18; at
-    each other stride the kernels are to span as large a part of the image."""
+    """The rates of ASPP's three atrous convolutions for any output stride that divides 96. At 16 they are 6, 12 and 18; at each
+    other stride the kernels are to span as large a part of the image."""
     return [rate * 16 // output_stride for rate in (6, 12, 18)]
 
 
@@ -15,6 +15,25 @@ def given_rates_for(output_stride: int) -> list[int]:
     """This is still the version given. How many pixels of the image lie between two taps of rate 6 at output stride 16? And
     with the rate that this version gives, at output stride 8?"""
     return [rate * output_stride // 16 for rate in (6, 12, 18)]
+
+
+def _halved_or_doubled(output_stride: int) -> list[int]:
+    rates, stride = [6, 12, 18], 16
+    while stride > output_stride:
+        rates, stride = [2 * rate for rate in rates], stride // 2
+    while stride < output_stride:
+        rates, stride = [rate // 2 for rate in rates], 2 * stride
+    return rates
+
+
+def _in_a_table(output_stride: int) -> list[int]:
+    return [rate * 16 // (output_stride if output_stride in (4, 8, 16, 32) else 16) for rate in (6, 12, 18)]
+
+
+@with_variants(_in_a_table)
+def usual_strides_only(output_stride: int) -> list[int]:
+    """At output strides of 4, 8, 16 and 32 you are right, at others not: 1, 2 and 48 divide 96 as well. One rule does for all."""
+    return _halved_or_doubled(output_stride)
 
 
 SLIPS = read_slips("""
@@ -64,6 +83,17 @@ in_pixels_of_the_image
     - // output_stride
     +
 
+whole_kernels
+    You keep the side of the whole kernel, 2 · rate + 1 places, and its centre is counted with it. A rate is the distance from
+    one tap to the next: that is what spans as many pixels as before.
+    - rate * 16 // output_stride
+    + ((2 * rate + 1) * 16 // output_stride - 1) // 2
+
+added
+    You add the difference of the strides. On a grid that is twice as fine, each distance has twice as many places: multiply.
+    - rate * 16 // output_stride
+    + rate + 16 - output_stride
+
 one_rate_only
     That is one rate. ASPP has three atrous convolutions, each with a rate of its own.
     - (6, 12, 18)
@@ -73,15 +103,18 @@ one_rate_only
 rates_for = Exercise(
     "rates_for",
     rates_for,
-    [(8,), (16,), (32,), (4,)],
-    SLIPS,
+    [(8,), (16,), (32,), (4,), (2,), (1,), (48,)],
+    [*SLIPS, usual_strides_only],
     [
         "At output stride 16, rate 6 spans 6 · 16 pixels of the image from tap to tap. How many places is that at stride 8?",
         "rate · stride is to stay the same: if one is halved, the other doubles.",
         "Multiply by 16, then divide by the output stride: the version given does it the other way round.",
     ],
-    reference=aspp_rates,
     given=given_rates_for,
+    common_errors={
+        "KeyError": "Your table ends somewhere. Any output stride that divides 96 may be asked for: one rule does for all.",
+        "output_stride must be": "`aspp_rates` is the course's own, for four strides only. Write the rule yourself.",
+    },
     difficulty=1,
     minutes=4,
 )

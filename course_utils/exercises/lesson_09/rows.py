@@ -1,11 +1,15 @@
 """Atrous convolution of a row of pixels, from its definition."""
 
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
+from course_utils.exercises.task import with_variants
 
 
 def atrous_row(row: Tensor, weight: Tensor, rate: int) -> Tensor:
@@ -30,6 +34,23 @@ def _draw_row(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
     return row, weight, rate
 
 
+def _tap_by_tap(row: Tensor, weight: Tensor, rate: int, *, taps: range, from_the_end: bool = False) -> Tensor:
+    """The sum over κ in `taps`, with weight κ + k // 2 for each."""
+    result = torch.zeros_like(row)
+    for i in range(len(row)):
+        for kappa in taps:
+            place = i + rate * kappa
+            if (-len(row) if from_the_end else 0) <= place < len(row):
+                result[i] += row[place] * weight[kappa + len(weight) // 2]
+    return result
+
+
+def _until_it_raises(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    half = len(weight) // 2
+    return _tap_by_tap(row, weight, rate, taps=range(-half, half + 1), from_the_end=True)
+
+
+@with_variants(_until_it_raises)
 def read_from_the_end(row: Tensor, weight: Tensor, rate: int) -> Tensor:
     """Beyond the right end you read 0, but before the first pixel Python counts from the end: x[-1] is the last one. There x is
     0 as well."""
@@ -39,6 +60,40 @@ def read_from_the_end(row: Tensor, weight: Tensor, rate: int) -> Tensor:
             if i + rate * kappa < len(row):
                 result[i] += row[i + rate * kappa] * weight[half + kappa]
     return result
+
+
+def _first_three(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    padded = F.pad(row, (rate, rate))
+    return sum(weight[tap] * padded[rate * tap : rate * tap + len(row)] for tap in range(3))
+
+
+@with_variants(_first_three)
+def three_taps(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    """You take three taps, whatever the kernel has. Its length k is odd, and may be 1 or 7: go through all k weights."""
+    return _tap_by_tap(row, weight, rate, taps=range(-1, 2))
+
+
+def _mean_of_the_taps(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    return _by_the_library(row, weight, rate) / _by_the_library(torch.ones_like(row), torch.ones_like(weight), rate)
+
+
+@with_variants(lambda row, weight, rate: _mean_of_the_taps(row, weight, rate) * len(weight))
+def divided_by_the_taps_inside(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    """You divide by the number of taps that fall inside. The sum is not to be made up for what is missing: outside x is 0, and
+    that is what those taps read."""
+    return _mean_of_the_taps(row, weight, rate)
+
+
+@with_variants(lambda row, weight, rate: _padded_by_numpy(row, weight, rate, "symmetric"))
+def reflected(row: Tensor, weight: Tensor, rate: int) -> Tensor:
+    """Outside you read the row once more, mirrored at its ends. There x is 0."""
+    return _padded_by_numpy(row, weight, rate, "reflect")
+
+
+def _padded_by_numpy(row: Tensor, weight: Tensor, rate: int, mode: Any) -> Tensor:
+    reach = rate * (len(weight) // 2)
+    padded = torch.from_numpy(np.pad(row.numpy(), reach, mode=mode))
+    return F.conv1d(padded[None, None], weight[None, None], dilation=rate)[0, 0]
 
 
 SLIPS = read_slips("""
@@ -127,6 +182,38 @@ zeros_behind_the_last
     - (rate * half, rate * half)
     + (rate * len(weight) // 2, rate * len(weight) // 2)
 
+centre_counted_as_the_first
+    You write `weight[κ]`, and κ begins below 0: there Python counts from the end. The formula numbers the weights from the
+    centre, Python from the first one; between the two lies k // 2.
+    - enumerate(weight)
+    + enumerate(weight.roll(half))
+
+without_the_last_tap
+    Your last tap is missing: a `range` leaves out the number that it ends with.
+    - enumerate(weight)
+    + enumerate(weight[:-1])
+
+always_rate_2
+    Your taps are 2 pixels apart, whatever was given. How far it is from one to the next is what `rate` says.
+    - (rate * half, rate * half)
+    + (2 * half, 2 * half)
+    - padded[rate * tap : rate * tap + len(row)]
+    + padded[2 * tap : 2 * tap + len(row)]
+
+begins_at_the_undilated_kernel
+    Your first tap is at i - k // 2, where an ordinary kernel begins. With a rate the kernel is wider: its first tap lies rate
+    times as far from its centre.
+    - (rate * half, rate * half)
+    + (half, 2 * rate * half)
+
+rate_times_the_place_alone
+    You multiply the place i by the rate, instead of κ: x[rate · i + κ]. The way from the centre is stretched, i itself is
+    not.
+    - (rate * half, rate * half)
+    + (half, rate * len(row) + half)
+    - padded[rate * tap : rate * tap + len(row)]
+    + padded[tap::rate][: len(row)]
+
 last_tap_only
     Only the last tap is left of your sum: each round is to *add* to the result.
     - result + factor
@@ -146,11 +233,11 @@ atrous_row = Exercise(
     "atrous_row",
     atrous_row,
     [(torch.tensor(row).double(), torch.tensor(weight).double(), rate) for row, weight, rate in _ROWS],
-    [*SLIPS, read_from_the_end],
+    [*SLIPS, read_from_the_end, three_taps, divided_by_the_taps_inside, reflected],
     [
         "Take 4 pixels, 3 weights and rate 2. Which pixels does y[1] read, and by which weights does it multiply them?",
-        "x[-1] w[-1], x[1] w[0] and x[3] w[1]; the first is 0. Put `rate * (k // 2)` zeros on each side of the row, and no "
-        "place is outside any more.",
+        "The left tap would read x[-1], which is 0, the centre x[1], the right tap x[3]. In `weight` these are the numbers 0, 1 "
+        "and 2. Put `rate * (k // 2)` zeros on each side of the row, and no place is outside any more.",
         "Tap number t (0, 1, …) then reads `padded[rate * t : rate * t + N]` for all N places at once. Add these up, each "
         "multiplied by `weight[t]`.",
     ],
@@ -161,10 +248,14 @@ atrous_row = Exercise(
         "there are to be rate · (k // 2) zeros.",
         "out of bounds": "A tap beyond the end reads 0. Ask whether a place is in the row before you read it, or put zeros round "
         "it first.",
+        "cannot be interpreted as an integer": "`/` gives a decimal number. Half of a kernel, in whole numbers, is "
+        "`len(weight) // 2`.",
+        "found element of type float": "`/` gives a decimal number. Half of a kernel, in whole numbers, is `len(weight) // 2`.",
+        "Padding size should be less": 'A row that is mirrored at its ends, `mode="reflect"`, is not asked for. Outside x is 0.',
         "non-empty TensorList": "Nothing is left of your row. There is an output for each pixel; outside the row x is 0.",
         "must match the size": "The pieces that you add have different lengths. Each tap reads N pixels, zeros included.",
     },
-    library=("conv1d", "conv2d", "Conv1d", "Conv2d", "atrous_conv2d", "atrous_by_phases"),
+    library=("dilation", "atrous_conv2d", "atrous_by_phases"),
     unaffected={"the lesson draws with it, and learns nothing through it": ["detached"]},
     difficulty=2,
     minutes=8,

@@ -2,17 +2,24 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
+from course_utils.exercises.task import with_variants
 from course_utils.ops.atrous import atrous_conv2d
+
+LAYERS_OF_ONES_OWN = (
+    "A new `nn.Conv2d` has a bias and weights of its own, which are random. Here the weights are given, and there is no bias: "
+    "`F.conv2d(map, weight, ...)` takes them as they are."
+)
 
 
 def without_stride(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """A network convolves x (B, C, H, W) by `first` (D, C, 3, 3) with stride 2 and padding 1, and the result by `second`
-    (E, D, 3, 3) with stride 1 and padding 1. Give what the same weights give if dilation takes the place of the stride:
-    (B, E, H, W). Every second row and column of that, from the first one on, has the network's own values."""
+    (E, D, 3, 3) with stride 1 and padding 1. Give the map (B, E, H, W) of the same network, whose stride 2 is left out: at every
+    second row and column, from the first one on, the result is to be exactly what the strided network gives, and the places
+    between are computed in the same way."""
     maps = F.conv2d(x, first, padding=1)  # (B, D, H, W)
     return F.conv2d(maps, second, padding=2, dilation=2)  # (B, E, H, W)
 
@@ -38,6 +45,45 @@ def _draw_network(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     return quarters(2, 2, height, width + 1), quarters(3, 2, 3, 3), quarters(1, 3, 3, 3)
 
 
+def _by_transposition(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    maps = F.conv2d(x, first, stride=2, padding=1)
+    return F.conv_transpose2d(maps, second.transpose(0, 1), stride=2, padding=1, output_padding=1)
+
+
+@with_variants(lambda x, *weights: _by_transposition(x, *weights)[:, :, : x.shape[2], : x.shape[3]])
+def transposed(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """You enlarge the coarse map by a transposed convolution. What the strided `first` has left out does not come back that way,
+    and `second` is turned round. Compute the values between from x."""
+    return _by_transposition(x, first, second)
+
+
+@with_variants(lambda *arguments: _with_rates(*arguments, (1, 2)))
+def one_axis_only(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """You dilate along one axis only. The stride was 2 along the rows and along the columns."""
+    return _with_rates(x, first, second, (2, 1))
+
+
+def _with_rates(x: Tensor, first: Tensor, second: Tensor, rates: tuple[int, int]) -> Tensor:
+    return F.conv2d(F.conv2d(x, first, padding=1), second, padding=rates, dilation=rates)
+
+
+def _in_layers(x: Tensor, first: Tensor, second: Tensor, *, given: bool) -> Tensor:
+    layers = nn.Sequential(
+        nn.Conv2d(first.shape[1], len(first), 3, padding=1),
+        nn.Conv2d(second.shape[1], len(second), 3, padding=2, dilation=2),
+    ).to(x.dtype)
+    if given:
+        layers[0].weight.data, layers[1].weight.data = first, second
+    return layers(x)
+
+
+@with_variants(lambda *arguments: _in_layers(*arguments, given=False))
+def layers_with_biases(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """A new `nn.Conv2d` has a bias and weights of its own, which are random. Here the weights are given, and there is no bias:
+    `F.conv2d(map, weight, ...)` takes them as they are."""
+    return _in_layers(x, first, second, given=True)
+
+
 def shifted_images(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """You shift the image and run the network four times. Inside that is right. At the border it is not: a shifted image has
     lost its first row, and the convolution reads zeros where that was. There is a way in one run, without a shift."""
@@ -58,6 +104,25 @@ first_dilated_as_well
     You dilate `first` as well. It reads x itself, in which nothing has moved: its taps stay side by side.
     - F.conv2d(x, first, padding=1)
     + F.conv2d(x, first, padding=2, dilation=2)
+
+rate_3
+    `second` reads every third place: two zeros would stand between its weights. The stride was 2, and what lay side by side
+    now lies two places apart.
+    - padding=2, dilation=2
+    + padding=3, dilation=3
+
+rate_4
+    `second` reads every fourth place. One stride of 2 is left out, so that the grid is twice as fine, not four times.
+    - padding=2, dilation=2
+    + padding=4, dilation=4
+
+padded_in_front_only
+    You put all the zeros round the image. Then `first` computes values out there as well, where `second` is to read zeros:
+    each convolution has a padding of its own.
+    - F.conv2d(x, first, padding=1)
+    + F.conv2d(x, first, padding=3)
+    - padding=2, dilation=2
+    + dilation=2
 
 padding_not_widened
     `second` is dilated, but has a padding of 1 only, so that the map becomes smaller. How far from its centre does the
@@ -124,7 +189,7 @@ without_stride = Exercise(
         (_numbered(-9.25, 2, 2, 5, 6), _numbered(-7.5, 3, 2, 3, 3), _numbered(-12.25, 2, 3, 3, 3)),
         (_numbered(-5.75, 1, 3, 6, 1), _numbered(-4.5, 2, 3, 3, 3), _numbered(-8.25, 1, 2, 3, 3)),
     ],
-    [*SLIPS, shifted_images],
+    [*SLIPS, transposed, one_axis_only, layers_with_biases, shifted_images],
     [
         "Take the stride away and change nothing else. What did `second` read beside a value before, and what does it read now?",
         "What was its neighbour is now two places away. Which of the two convolutions has to read every second place?",
@@ -135,7 +200,8 @@ without_stride = Exercise(
     common_errors={
         "channels, but got": "A kernel is (channels out, channels in, 3, 3): `first` works on x, `second` on what that gives.",
         "greater than actual input size": "With dilation 2 a kernel of 3 × 3 spans 5 × 5. What padding keeps the size then?",
-        "should be the same": "`F.conv2d(map, weight, ...)` takes the map first, then the weight.",
+        "type (float) should be the same": LAYERS_OF_ONES_OWN,
+        "(torch.FloatTensor) should be the same": LAYERS_OF_ONES_OWN,
     },
     differentiable=["x"],  # weights may be copied into layers
     difficulty=3,
