@@ -21,4 +21,5 @@ LESSONS: dict[int, Lesson] = {
     6: Lesson("06_fcn", "Fully convolutional networks, and what skips are for", 90),
     7: Lesson("07_unpooling_decoders", "Going up as carefully as down: DeconvNet and SegNet", 75),
     8: Lesson("08_unet", "U-Net: what was seen on the way down, laid beside what comes up", 100),
+    9: Lesson("09_deeplab", "DeepLab: seeing far without giving up the grid", 100),
 }

@@ -48,7 +48,7 @@ def context(name: str, channels: int = WHOLE[-1]) -> nn.Module:
     if name == "pyramid pooling":
         pooling = PyramidPooling(channels)
         return nn.Sequential(pooling, *conv_norm(pooling.out_channels, CHANNELS), nn.ReLU())
-    rates: Sequence[int] = {"one place": (), "one rate": (2,)}.get(name, RATES)
+    rates: Sequence[int] = {"one place": (), "one rate": (2,), "three of rate 1": (1, 1, 1)}.get(name, RATES)
     dropout = {"ASPP, no dropout": 0.0, "ASPP, dropout 0.5": 0.5}.get(name, 0.1)
     found = ASPP(channels, CHANNELS, rates=rates, dropout=dropout, image_pooling=name.startswith("ASPP"))
     return without_norms(found) if name == "ASPP, no batch norm" else found

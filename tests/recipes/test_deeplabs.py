@@ -13,7 +13,13 @@ from course_utils.recipes.deeplabs import CRF, SHORT, SIZES, WHOLE, Refined, mak
     ("name", "output_stride", "widths"),
     [(n, 8, WHOLE) for n in ("one place", "one rate", "three rates", "ASPP", "pyramid pooling", "decoder")]
     + [(f"ASPP, {n}", 8, WHOLE) for n in ("no dropout", "dropout 0.5", "no batch norm")]
-    + [("one place", 32, WHOLE), ("one place", 16, WHOLE), ("ASPP", 8, SHORT), ("pyramid pooling", 8, SHORT)],
+    + [
+        ("one place", 32, WHOLE),
+        ("one place", 16, WHOLE),
+        ("ASPP", 8, SHORT),
+        ("three of rate 1", 8, SHORT),
+        ("pyramid pooling", 8, SHORT),
+    ],
 )
 def test_every_network_of_the_study_gives_logits_and_learns(
     name: str, output_stride: int, widths: tuple[int, ...]

@@ -6,11 +6,11 @@ from study import run_study
 
 from course_utils.recipes.deeplabs import SHORT, deeplab_on_scenes
 
-NAMES = ("one place", "one rate", "three rates", "ASPP", "pyramid pooling")
+NAMES = ("one place", "three of rate 1", "one rate", "three rates", "ASPP", "pyramid pooling")
 
 VARIANTS = {
     f"{name}, {steps} steps": partial(deeplab_on_scenes, name=name, output_stride=8, steps=steps, widths=SHORT)
-    for names, steps in ((NAMES, 450), (("one place", "ASPP"), 4000))
+    for names, steps in ((NAMES, 450), (("one place", "three of rate 1", "ASPP"), 4000))
     for name in names
 }
 

@@ -60,7 +60,8 @@ what_a_chain_sees = Answer(
         "Side: 1, and for each layer twice its rate. Read: write down all places that a sum of one tap of each layer can reach.",
         "With rates 1, 2, 5 the first two reach -3 … 3, seven places in a row. Moved by -5, 0 and 5, do these leave gaps?",
     ],
-    explanation="A large rate alone sees far and reads little. Rates that grow leave no gap; equal ones leave a grid of them.",
+    explanation="A large rate alone sees far and reads little. No gap is left if each rate is at most what the layers before it "
+    "span; equal ones, from 2 on, leave a grid of gaps.",
     tolerance=0,
     difficulty=2,
     minutes=5,
