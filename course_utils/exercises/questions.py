@@ -12,6 +12,20 @@ from course_utils.exercises.stubs import replace_placeholders
 from course_utils.exercises.task import Misconception, Task, Verdict
 from course_utils.messages import show_message
 
+WrongNumbers = Mapping[str, tuple[Sequence[float | None], str]]
+"""Mistakes by name: the number that each makes of every item, None where another mistake gives it too, and what is said."""
+
+
+def mistakes_by_item(*tables: tuple[Sequence[str], WrongNumbers]) -> list[tuple[str, Any, str]]:
+    """The misconceptions of an `Answer` with several items, from tables of wrong numbers, each with the items it is of."""
+    return [
+        (f"{name} of {item}", (item, number), sentence)
+        for items, wrong in tables
+        for name, (numbers, sentence) in wrong.items()
+        for item, number in zip(items, numbers, strict=True)
+        if number is not None
+    ]
+
 
 class Answer(Task):
     """A number, a choice, or a table of choices, checked against `solution`.

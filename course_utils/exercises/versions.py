@@ -52,7 +52,9 @@ class Versions:
         def made(order: tuple[str, ...]) -> Version:
             return lambda *build: in_order(candidate(*build), order)
 
-        return [made(order) for order in islice(orders_of(self._built_solution, built), MOST_ORDERS)]
+        as_made = tuple(name for name, part in built.named_children() if shapes_of(part))  # already judged
+        orders = islice(orders_of(self._built_solution, built), MOST_ORDERS)
+        return [made(order) for order in orders if order != as_made]
 
     def is_made_in_order(self, candidate: Version) -> bool:
         """Whether a module's layers are made in an order in which their shapes are the solution's."""

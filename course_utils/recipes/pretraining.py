@@ -5,12 +5,10 @@ python -m course_utils.recipes.pretraining --output FILE
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -20,7 +18,7 @@ from course_utils.datasets.patterns import draw_patterns
 from course_utils.models.backbones.contract import require_backbone
 from course_utils.models.backbones.small import small_resnet
 from course_utils.ops.checks import whole_number
-from course_utils.training.checkpoints import require_writable
+from course_utils.training.checkpoints import require_writable, write_tensors
 from course_utils.training.optimisers import Muon
 from course_utils.training.progress import progress_bar, show_values
 from course_utils.training.schedules import warm_up_cosine
@@ -86,12 +84,7 @@ def save_backbone(backbone: nn.Module, path: Path, made: dict[str, object]) -> N
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in backbone.state_dict().items()
     }
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        save_file(state, partial, metadata={"made": json.dumps(made)})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_tensors(path, state, {"made": json.dumps(made)})
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -30,14 +30,21 @@ def save_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, history:
             # A momentum that does not exist yet is None.
             if value is not None:
                 tensors[f"{OPTIMISER}{number}.{name}"] = torch.as_tensor(value)
+    # Copies, since safetensors takes no tensors that share their memory, as tied weights do.
+    write_tensors(path, {name: _plain(value) for name, value in tensors.items()}, _metadata(settings, history))
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a file of safetensors, its folder too; it is the old one or the new one whenever it is looked at."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    # Copies, since safetensors takes no tensors that share their memory, as tied weights do.
-    copies = {name: _plain(value) for name, value in tensors.items()}
-    save_file(copies, partial, metadata=_metadata(settings, history))
-    with open(partial, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        save_file(tensors, partial, metadata=metadata)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def require_writable(path: Path) -> None:
@@ -100,8 +107,7 @@ def save_network(checkpoint: Path | str, path: Path | str) -> None:
     Raises: ValueError where the file is no checkpoint.
     """
     tensors, settings, _ = _read(Path(checkpoint))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(_of_network(tensors), path, metadata=_metadata(settings, History()))
+    write_tensors(Path(path), _of_network(tensors), _metadata(settings, History()))
 
 
 def load_network(path: Path | str, model: nn.Module) -> None:

@@ -13,6 +13,7 @@ from course_utils.models.backbones.small import small_resnet
 from course_utils.models.pretrained import OWN
 from course_utils.recipes import pretraining
 from course_utils.recipes.pretraining import ANSWERS, Classifier, accuracies, main, pretrain, save_backbone
+from course_utils.training import checkpoints
 
 
 def tiny() -> Classifier:
@@ -88,7 +89,7 @@ def test_what_is_cut_while_it_is_written_leaves_the_old_file(tmp_path: Path, mon
         file.write_bytes(before[:20])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pretraining, "save_file", cut)
+    monkeypatch.setattr(checkpoints, "save_file", cut)
     with pytest.raises(KeyboardInterrupt):
         save_backbone(nn.Linear(2, 3), path, {"steps": 2})
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == before

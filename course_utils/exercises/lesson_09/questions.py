@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from course_utils.exercises.questions import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction, WrongNumbers, mistakes_by_item
 
 CHAINS = ("2, 2, 2", "1, 2, 5", "1, 2, 4", "12")
 SIDES, READ = [f"rates {chain}: side" for chain in CHAINS], [f"rates {chain}: read" for chain in CHAINS]
-Wrong = dict[str, tuple[tuple[float | None, ...], str]]
 
-WRONG_SIDES: Wrong = {  # of each chain the wrong number, where this mistake gives one that no other gives
+WRONG_SIDES: WrongNumbers = {  # of each chain the wrong number, where this mistake gives one that no other gives
     "one_side": ((7, 9, 8, 13), "a kernel reads to both sides: a layer adds its rate on the left and on the right."),
     "sum_of_rates": ((6, 8, 7, 12), "you add the rates up. A layer adds its rate on the left and on the right."),
     "steps": ((12, 16, 14, 24), "so many steps lead from the first to the last pixel. A side counts pixels."),
@@ -25,7 +24,7 @@ WRONG_SIDES: Wrong = {  # of each chain the wrong number, where this mistake giv
     "at_rate_one": ((None, 7, None, 3), "so many it would be at rate 1. A step is as long as the rate of its layer."),
     "largest_alone": ((5, 11, 9, None), "that is the layer of the largest rate alone. The others add steps as well."),
 }
-WRONG_READ: Wrong = {
+WRONG_READ: WrongNumbers = {
     "all_of_them": ((13, None, None, 25), "that is the side. Which of these pixels do the taps reach, layer by layer?"),
     "ways": ((27, 27, 27, None), "so many ways lead through the taps. Many end at the same pixel, which counts once."),
     "taps_added": ((9, 9, 9, None), "you add the taps up. Each tap of a layer reads all those of the layer below it."),
@@ -40,13 +39,7 @@ WRONG_READ: Wrong = {
     "at_rate_one": ((None, 7, 7, None), "so many it would be at rate 1. Which pixels do the taps reach here?"),
     "one_too_few": ((6, 16, 14, 2), "nearly: the pixel in the centre, or one at an end, is missing from your count."),
 }
-SEEN: list[tuple[str, Any, str]] = [
-    (f"{name} of {item}", (item, number), sentence)
-    for items, wrong in ((SIDES, WRONG_SIDES), (READ, WRONG_READ))
-    for name, (numbers, sentence) in wrong.items()
-    for item, number in zip(items, numbers, strict=True)
-    if number is not None
-]
+SEEN = mistakes_by_item((SIDES, WRONG_SIDES), (READ, WRONG_READ))
 
 what_a_chain_sees = Answer(
     "what_a_chain_sees",

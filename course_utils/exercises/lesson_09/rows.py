@@ -79,8 +79,8 @@ def _mean_of_the_taps(row: Tensor, weight: Tensor, rate: int) -> Tensor:
 
 @with_variants(lambda row, weight, rate: _mean_of_the_taps(row, weight, rate) * len(weight))
 def divided_by_the_taps_inside(row: Tensor, weight: Tensor, rate: int) -> Tensor:
-    """You divide by the number of taps that fall inside. The sum is not to be made up for what is missing: outside x is 0, and
-    that is what those taps read."""
+    """You divide by the number of taps that fall inside. Do not make the sum larger because some taps are outside: x is 0 there,
+    and that is what these taps read."""
     return _mean_of_the_taps(row, weight, rate)
 
 

@@ -1,8 +1,6 @@
 """Comparisons that are fair or not, weights that a backbone changes, and two guesses: about few images and about time."""
 
-from typing import Any
-
-from course_utils.exercises.questions import Answer, Prediction
+from course_utils.exercises.questions import Answer, Prediction, WrongNumbers, mistakes_by_item
 
 _TABLES = """
 table 1
@@ -86,10 +84,9 @@ fair_comparison = Answer(
 UNETS = ("U-Net, ResNet-18", "U-Net, ResNet-50")
 LATERALS = ("FPN laterals, ResNet-18", "FPN laterals, ResNet-50")
 BEHIND = ("FPN 3 x 3 convolutions, how many more",)
-Wrong = dict[str, tuple[tuple[int | None, ...], str]]
 
 _OF_RESNET_18 = "that was right for ResNet-18. The maps of ResNet-50 have other channels."
-WRONG_UNETS: Wrong = {  # on either backbone the wrong number, where this mistake gives one
+WRONG_UNETS: WrongNumbers = {  # on either backbone the wrong number, where this mistake gives one
     "skip_forgotten": ((1179648, 4718592), "so many there are from the coarsest map alone. The skip lies beside it."),
     "one_third": (
         (589824, 2359296),
@@ -107,7 +104,7 @@ WRONG_UNETS: Wrong = {  # on either backbone the wrong number, where this mistak
     "channels_out_only": ((2304, None), "each of the 256 has a kernel for each channel that comes in, of both maps."),
     "as_on_18": ((None, 1769472), _OF_RESNET_18),
 }
-WRONG_LATERALS: Wrong = {
+WRONG_LATERALS: WrongNumbers = {
     "bias_of_laterals": ((246784, 984064), "the question is of weights without biases."),
     "three_by_three": ((2211840, 8847360), "the laterals are 1 × 1: one weight for each pair of channels."),
     "coarsest_alone": ((131072, 524288), "that is the lateral of the coarsest map alone. There are four."),
@@ -119,7 +116,7 @@ WRONG_LATERALS: Wrong = {
     "map_of_stride_2": ((None, 999424), "the map at stride 2 has no lateral. There are four, from stride 4 on."),
     "laterals_as_on_18": ((None, 245760), _OF_RESNET_18),
 }
-WRONG_BEHIND: Wrong = {
+WRONG_BEHIND: WrongNumbers = {
     "as_many_as_there_are": (
         (2359296,),
         "so many there are, on either backbone. How many *more* are there on ResNet-50?",
@@ -131,13 +128,7 @@ WRONG_BEHIND: Wrong = {
     "more_laterals": ((737280,), "that is the difference of the laterals. What comes in *behind* them?"),
     "four_times": ((4,), "how many more weights, not how many times as many. What comes in behind the laterals?"),
 }
-CHANGES: list[tuple[str, Any, str]] = [
-    (f"{name} of {item}", (item, number), sentence)
-    for items, wrong in ((UNETS, WRONG_UNETS), (LATERALS, WRONG_LATERALS), (BEHIND, WRONG_BEHIND))
-    for name, (numbers, sentence) in wrong.items()
-    for item, number in zip(items, numbers, strict=True)
-    if number is not None
-]
+CHANGES = mistakes_by_item((UNETS, WRONG_UNETS), (LATERALS, WRONG_LATERALS), (BEHIND, WRONG_BEHIND))
 
 what_changes = Answer(
     "what_changes",
