@@ -11,7 +11,7 @@ import torch
 from losses.loss_cases import MULTICLASS, MULTILABEL
 from torch import Tensor, nn
 
-from course_utils.inference import tiles
+from course_utils.inference import augmentation, tiles
 from course_utils.losses import (
     borders,
     boundary as boundary_losses,
@@ -353,6 +353,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         f"segnet.SegNet, {way}": partial(segnet.SegNet, 5, widths=(4, 6), depths=(1, 2), upsample=way)
         for way in segnet.UPSAMPLERS
     },
+    "quick_unet.SmallUNet": lambda: quick_unet.SmallUNet(_small_backbone(), 5),
     "quick_unet.small_unet": lambda: quick_unet.small_unet(5, widths=SMALL),
     "semantic_fpn.SemanticFPN": lambda: semantic_fpn.SemanticFPN(_small_backbone(), 5, channels=6, width=8, groups=2),
     "unet.UNet": lambda: unet.UNet(_small_backbone(), 5),
@@ -384,6 +385,9 @@ MODELS = {
 LARGE_IMAGE = floats(2, 230, 220)
 
 INFERENCE = {
+    "augmentation.FlipAverage": call(
+        augmentation.FlipAverage(nn.AvgPool2d(3, stride=1, padding=1)), floats(1, 2, 5, 6)
+    ),
     "tiles.predict_in_tiles": call(
         tiles.predict_in_tiles, nn.AvgPool2d(3, stride=1, padding=1), LARGE_IMAGE, tile=(200, 190), margin=90, stride=3
     ),
@@ -536,7 +540,6 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "semantic_fpn.semantic_fpn_from_smp": "names, and kernels that change nothing; tests/models/test_semantic_fpn.py",
         "quick_unet.PyramidPooling": "in small_unet",
         "quick_unet.QuickResNet": "in small_unet",
-        "quick_unet.SmallUNet": "small_unet",
         "smp_weights": "names, no values",
         "trial": "in cost.cost",
         "unet.UNet2015": "unet_2015",

@@ -3,9 +3,10 @@
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, relu
 
+from course_utils.models.backbones.contract import last_map_at, require_backbone
 from course_utils.models.backbones.unet import levels
 from course_utils.models.layers import Normalise, ResidualBlock, basic_block, conv_norm, positive_integers, resize
-from course_utils.ops.checks import whole_number
+from course_utils.ops.checks import whole_number, whole_numbers
 
 
 class QuickResNet(nn.Module):
@@ -43,15 +44,25 @@ def _smaller(in_channels: int, out_channels: int) -> ResidualBlock:
 
 
 class SmallUNet(nn.Module):
-    """A U-Net that adds its skips and looks at the image again at full resolution; see `small_unet`."""
+    """A U-Net that adds its skips and looks at the image again at full resolution, on any backbone; see `small_unet`.
 
-    def __init__(self, num_classes: int, widths: tuple[int, ...], blocks: int, detail: int) -> None:
+    `detail`: channels of what it sees there. Where a stride repeats, the last map is taken.
+
+    Shapes: images (B, 3, H, W) in [0, 1] → logits (B, num_classes, H, W), for every size that the backbone takes.
+
+    Raises: ValueError if `backbone` is not a backbone, and for numbers below 1.
+    """
+
+    def __init__(self, backbone: nn.Module, num_classes: int, *, detail: int = 8) -> None:
         super().__init__()
-        num_classes = whole_number(num_classes, "num_classes", minimum=1)
-        self.backbone = QuickResNet(widths, blocks)
-        *finer, coarsest = widths
-        self.context = PyramidPooling(coarsest)
-        down = list(zip([coarsest, *finer[:0:-1]], finer[::-1], strict=True))
+        num_classes, detail = whole_numbers(1, num_classes=num_classes, detail=detail)
+        channels, strides = require_backbone(backbone)
+        self.backbone = backbone
+        self.levels = [last_map_at(strides, stride) for stride in sorted(set(strides))]  # finest first
+        widths = [channels[level] for level in self.levels]
+        self.normalise = Normalise((0.45, 0.45, 0.45), (0.25, 0.25, 0.25))
+        self.context = PyramidPooling(widths[-1])
+        down = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.narrow = nn.ModuleList(nn.Conv2d(wide, narrow, 1, bias=False) for wide, narrow in down)
         self.merge = nn.ModuleList(nn.Sequential(conv_norm(narrow, narrow), nn.ReLU()) for _, narrow in down)
         self.coarse = nn.Conv2d(widths[0], detail, 1, bias=False)
@@ -59,11 +70,12 @@ class SmallUNet(nn.Module):
         self.head = nn.Conv2d(detail, num_classes, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        *finer, x = self.backbone(images)
+        maps = self.backbone(images)
+        *finer, x = (maps[level] for level in self.levels)
         x = self.context(x)  # (B, 128, H/16, W/16)
         for narrow, merge, skip in zip(self.narrow, self.merge, reversed(finer), strict=True):
             x = merge(resize(narrow(x), skip.shape[2:]) + skip)  # (B, 64, H/8, W/8), then 32 at H/4, 16 at H/2
-        x = resize(self.coarse(x), images.shape[2:]) + self.detail(self.backbone.normalise(images))  # (B, 8, H, W)
+        x = resize(self.coarse(x), images.shape[2:]) + self.detail(self.normalise(images))  # (B, 8, H, W)
         return self.head(relu(x))  # (B, K, H, W)
 
 
@@ -103,4 +115,5 @@ def small_unet(
 
     Raises: ValueError for numbers that are not positive integers.
     """
-    return SmallUNet(num_classes, levels(widths), blocks, whole_number(detail, "detail", minimum=1))
+    num_classes, detail = whole_numbers(1, num_classes=num_classes, detail=detail)
+    return SmallUNet(QuickResNet(levels(widths), blocks), num_classes, detail=detail)

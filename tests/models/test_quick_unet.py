@@ -11,9 +11,10 @@ from unet_cases import assert_all_learn, assert_takes, count, images_of
 from unfilled import drawn
 
 from course_utils.models.backbones.contract import check_backbone
+from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
 from course_utils.models.layers import basic_block
-from course_utils.models.quick_unet import PyramidPooling, QuickResNet, small_unet
+from course_utils.models.quick_unet import PyramidPooling, QuickResNet, SmallUNet, small_unet
 
 DOUBLE = OPERATION[torch.float64]
 NARROW = {"widths": (4, 5, 6, 8), "detail": 3}
@@ -45,6 +46,21 @@ def test_it_takes_images_of_every_size(settings):
 @pytest.mark.parametrize("settings", [{}, {"blocks": 1}, {"widths": (4, 8)}, {"widths": (6, 6, 6), "blocks": 3}])
 def test_it_learns_everywhere(settings):
     assert_all_learn(narrow(**settings), images_of(41, 56))
+
+
+def test_it_stands_on_other_backbones():
+    on_small = drawn(lambda: SmallUNet(small_resnet(widths=(3, 4, 5, 6, 8)), 3, detail=2), 0)
+    assert_takes(on_small, [(64, 48), (33, 70)], num_classes=3)
+    assert_all_learn(on_small, images_of(70, 56))
+    dense = small_resnet(widths=(3, 4, 5, 6), output_stride=4)
+    assert dense.strides == (2, 4, 4, 4)
+    network = drawn(lambda: SmallUNet(dense, 3), 0)
+    assert [layer.in_channels for layer in network.narrow] == [6], "of a stride that repeats, the last map"
+    assert_takes(network, [(33, 20)], num_classes=3)
+    with pytest.raises(ValueError, match="backbone"):
+        SmallUNet(torch.nn.Identity(), 3)
+    with pytest.raises(ValueError, match="detail must be an integer of 1 or more, but is 0"):
+        SmallUNet(dense, 3, detail=0)
 
 
 def test_images_of_a_batch_do_not_meet_and_channels_may_come_last():
@@ -100,7 +116,7 @@ def test_without_the_coarse_maps_the_logits_come_from_the_image_beside():
     with torch.no_grad():
         network.coarse.weight.zero_()
         images = images_of(20, 30, batch=1)
-        seen = relu(network.detail(network.backbone.normalise(images)))
+        seen = relu(network.detail(network.normalise(images)))
         torch.testing.assert_close(network(images), network.head(seen), **DOUBLE)
         other = images.clone()
         other[:, :, 10, 15] += 0.5

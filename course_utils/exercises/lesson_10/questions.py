@@ -154,7 +154,7 @@ what_changes = Answer(
 
 gain_with_few = Prediction(
     "gain_with_few",
-    "The same U-Net on the small residual network, 450 steps, learns from 32 scenes: once with random weights, once pretrained "
+    "The same U-Net on the small residual network, 450 steps, learns from 16 scenes: once with random weights, once pretrained "
     "on drawn patterns. How many points of mean IoU does pretraining bring?",
     [
         "Edges, textures and colours are in both kinds of picture; roads and persons are not in the patterns. Which part of the "
