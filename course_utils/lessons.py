@@ -22,4 +22,5 @@ LESSONS: dict[int, Lesson] = {
     7: Lesson("07_unpooling_decoders", "Going up as carefully as down: DeconvNet and SegNet", 75),
     8: Lesson("08_unet", "U-Net: what was seen on the way down, laid beside what comes up", 100),
     9: Lesson("09_deeplab", "DeepLab: seeing far without giving up the grid", 100),
+    10: Lesson("10_backbones", "Backbones: choose one, and know what it changes", 110),
 }

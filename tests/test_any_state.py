@@ -28,6 +28,7 @@ from course_utils.training.objectives import label_loss, score_labels
 from course_utils.widgets import (
     atrous_taps,
     corner_weights,
+    encoder_choice,
     grids,
     losses,
     overlap,
@@ -173,6 +174,7 @@ def test_what_is_drawn_is_the_same_in_every_state(name: str, state: str) -> None
 EXPLORERS = {
     "atrous_taps": atrous_taps.TAPS,
     "corner_weights": corner_weights.WEIGHTS,
+    "encoder_choice": encoder_choice.ENCODERS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
     "overlap": overlap.OVERLAP,

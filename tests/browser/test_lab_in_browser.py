@@ -194,7 +194,9 @@ def copy_up_to_its_explorers(name: str, folder: Path) -> None:
     """A lesson without the cells behind its last explorer, which every other run of the lesson executes as well."""
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     shows = [
-        place for place, cell in enumerate(notebook.cells) if re.search(r"^[\w.]+\.show\(\)$", cell.source, re.MULTILINE)
+        place
+        for place, cell in enumerate(notebook.cells)
+        if re.search(r"^[\w.]+\.show\(\)$", cell.source, re.MULTILINE)
     ]
     del notebook.cells[shows[-1] + 1 :]
     nbformat.write(notebook, folder / name)

@@ -159,12 +159,12 @@ gain_with_few = Prediction(
     [
         "Edges, textures and colours are in both kinds of picture; roads and persons are not in the patterns. Which part of the "
         "network can begin with what it knows?",
-        "A point is a hundredth of mean IoU. What would you expect with a hundred times as many scenes?",
+        "A point is a hundredth of mean IoU. Half of the network's parameters are in the encoder. What else has to be learnt?",
     ],
     explanation=(
-        "What pretraining brings is what the scenes at hand would have to teach otherwise, within these steps: filters for edges "
-        "and textures. The classes and the decoder have to be learnt in either case. With more scenes the network with random "
-        "weights can find such filters itself, so that there is less to bring."
+        "What pretraining brings is what the scenes would have to teach otherwise within these steps: filters for edges and "
+        "textures. The classes and the decoder have to be learnt in either case. Does it bring less with more scenes, or with "
+        "more steps? The lesson goes on with that."
     ),
     limits=(-50, 50),
     digits=1,
