@@ -27,7 +27,9 @@ IMAGES, SIZE = 512, (3, 96, 128)
 
 
 def on_scenes(backbone: nn.Module) -> UNet:
-    """The decoder of the study on a backbone: at each stride it has the same channels, whatever the backbone.
+    """The decoder of the study on a backbone: at each stride it gives the same channels, whatever the backbone.
+
+    It is not of the same size: its transposed convolutions give as many channels as the skips have that they meet.
 
     Raises: ValueError if it is no backbone, for one whose coarsest map has a stride above 32, and as `UNet`.
     """

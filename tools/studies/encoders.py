@@ -24,12 +24,6 @@ VARIANTS = {f"{name}, 450 steps": partial(encoder_on_scenes, make=make, steps=45
 VARIANTS["small_resnet pretrained, 450 steps"] = partial(
     encoder_on_scenes, make=partial(small_resnet, weights="patterns"), steps=450, pretrained=True
 )
-LONG = {"small_resnet": 2500, "efficientnet_b0": 1100}
-"""Steps that take 300 CPU seconds. The study `pretraining` trains the first of them as well, with the same result."""
-VARIANTS |= {
-    f"{name}, {steps} steps": partial(encoder_on_scenes, make=ENCODERS[name], steps=steps)
-    for name, steps in LONG.items()
-}
 
 if __name__ == "__main__":
     run_study("encoders", VARIANTS)

@@ -11,7 +11,7 @@ from course_utils.exercises.slips import read_slips
 def pyramid(images: Tensor, layers: list) -> list:
     """The maps of a backbone. Its layers run one after another: the first on images (B, C, H, W), each other one on what the
     layer before it gives. Each keeps the height and width or makes them smaller; some change the channels. Of each size, give
-    the last map that is computed before the size changes, the finest first. The images themselves are no map."""
+    the last map that is computed before the size changes, the finest first. The images themselves do not belong to the list."""
     maps = []
     x = images
     for layer in layers:

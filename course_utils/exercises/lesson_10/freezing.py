@@ -11,7 +11,7 @@ from course_utils.exercises.slips import read_slips
 def frozen_training(backbone: nn.Module, head: nn.Module, images: Tensor, labels: Tensor, steps: int) -> Tensor:
     """Train a head on the maps of a backbone: `steps` steps of gradient descent, with images (B, C, H, W) and labels of the maps'
     size. The backbone stays exactly as it is, and gives what it gives in evaluation mode. The head is in training mode, so that
-    its batch norm learns, too. The two come in any mode. Result: the trained network's logits for the images, evaluated."""
+    its batch norm learns, too. Both may come in either mode. Result: the trained network's logits for the images, evaluated."""
     backbone.requires_grad_(False)
     network = nn.Sequential(backbone, head)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.5)

@@ -173,7 +173,7 @@ gain_with_few = Prediction(
 encoder_share = Prediction(
     "encoder_share",
     "Of the parameters of this lesson's U-Net on ResNet-18, 89 per cent are in the encoder. How many per cent of the time of a "
-    "training step on images of 96 x 128 does the encoder take?",
+    "forward and a backward pass on images of 96 x 128 does the encoder take?",
     [
         "A weight of a convolution is used once for each place of its map. How many places do the coarsest maps of the encoder "
         "have, and how many the last ones of the decoder?",

@@ -71,7 +71,7 @@ LIKE_PARAMETERS = (
 )
 WITH_DECODER = (
     "with_the_decoder",
-    "That is the ratio of the whole networks. The decoder, which is the same for all, is to be left out: count the encoder.",
+    "That is the ratio of the whole networks. The decoder, which is of one kind for all, is to be left out: count the encoder.",
 )
 
 
@@ -194,9 +194,16 @@ def of_comparison(
         )
         return Mark(OPEN, text), none
     networks = _some(alike.variant.nunique(), "network")
+    if kind["pretrained"]:
+        text = (
+            f"comparison: as many steps and scenes as the {networks} of the table with {kind_of(kind)}. But on what weights were "
+            "pretrained, and for how long, belongs to the comparison, too, and nobody can read it off them. Theirs come from "
+            "drawn patterns: say in your reason where yours come from."
+        )
+        return Mark(OPEN, text), alike
     text = (
-        f"comparison: fair. The same decoder, scenes, recipe and {steps} steps as the {networks} of the table with "
-        f"{kind_of(kind)}; yours has {_some(seeds, 'seed')}."
+        f"comparison: fair. The same kind of decoder, the same scenes, recipe and {steps} steps as the {networks} of the table "
+        f"with {kind_of(kind)}; yours has {_some(seeds, 'seed')}."
     )
     if len(alike) < len(as_long):
         text += " Those of another kind are left out: to compare with them would not be fair."
