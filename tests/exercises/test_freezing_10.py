@@ -99,7 +99,6 @@ def modes_of_parts(network: nn.Module) -> None:
 
 
 RIGHT: dict[str, Answer] = {
-    "only the norms are evaluated": training(freeze, keep_norms_only),
     "only the head is given to the optimiser": training(nothing, keep, lambda network: network[1].parameters()),
     "a mode for each part": training(freeze, modes_of_parts),
     "a module that keeps its mode": wrapped,
@@ -125,6 +124,7 @@ def test_a_mode_that_training_undoes_is_the_version_given(prepare: Step) -> None
 
 WRONG: dict[str, tuple[Answer, str]] = {
     "the whole network evaluated": (training(freeze, nn.Module.eval), "Your head learns in evaluation mode"),
+    "only the norms are evaluated": (training(freeze, keep_norms_only), "Batch norm is in evaluation mode now"),
     "the head's mode as it came": (training(freeze, lambda network: network[0].eval()), "in which it came"),
     "statistics put back": (restored, "the head learns on other maps"),
     "statistics not kept": (training(freeze, without_statistics), "the head learns on other maps"),

@@ -426,7 +426,10 @@ def test_like_is_compared_with_like() -> None:
     assert "say in your reason where yours come from" in mark.text
     mark, alike = of_comparison(row(frozen=1), 1, table())
     assert mark.sign == OPEN and len(alike) == 0
-    assert "no network with random weights, frozen after 450 steps, but with random weights or pretrained" in mark.text
+    assert (
+        "no network with random weights that stay frozen after 450 steps, but with random weights or pretrained"
+        in mark.text
+    )
     mark, alike = of_comparison(row(steps=300), 1, table())
     assert mark.sign == FAILED and "300 steps would not be fair" in mark.text and "had 450" in mark.text
     mark, alike = of_comparison(row(), 1, None)
@@ -523,8 +526,8 @@ UNREADABLE = {
     "absolute": ({"parameters": 500_000}, "parameters: predict one number from 0 to 1000, times as many as the small"),
     "text": ({"mean_iou": "more"}, "mean_iou: predict one number from -100 to 100, points; got 'more'"),
     "declared by a word": ({"pretrained": "no"}, "pretrained is True or False; got 'no'"),
-    "no reason": ({"because": "It is better."}, "`because` is a sentence of some words"),
-    "one word often": ({"because": "better " * 9}, "`because` is a sentence of some words"),
+    "no reason": ({"because": "It is better."}, "`because` is a sentence of at least 8 different words"),
+    "one word often": ({"because": "better " * 9}, "`because` is a sentence of at least 8 different words"),
     "not all": ({"step_time": ..., "because": ...}, "still to predict: step_time, because."),
 }
 

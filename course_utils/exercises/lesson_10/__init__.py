@@ -8,11 +8,11 @@ from course_utils.exercises.lesson_10.top_down import top_down
 
 TASKS = (
     pyramid,
-    top_down,
-    frozen_training,
-    fair_comparison,
     what_changes,
-    gain_with_few,
     encoder_share,
+    fair_comparison,
+    gain_with_few,
+    frozen_training,
+    top_down,
     my_backbone,
 )

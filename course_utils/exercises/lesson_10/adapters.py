@@ -29,6 +29,7 @@ _DOES = {
     "blur": lambda x: F.avg_pool2d(x, 3, stride=1, padding=1),
     "widen": lambda x: torch.cat([x, 0.75 - x], dim=1),
     "narrow": lambda x: x.mean(1, keepdim=True) + 0.5,
+    "count": lambda x: x,
 }
 
 
@@ -37,10 +38,11 @@ class _Layer(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name = name
+        self.name, self.calls = name, 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return _DOES[self.name](x)
+        self.calls += 1
+        return _DOES[self.name](x) + (self.calls - 1)  # as it was the first time, and then no more
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Layer) and self.name == other.name
@@ -65,6 +67,16 @@ def _draw_layers(generator: torch.Generator) -> tuple[Tensor, list[_Layer]]:
     chosen = torch.randint(len(_DOES), (4,), generator=generator).tolist()
     names = ["halve", *(list(_DOES)[number] for number in chosen), "halve", "scale"]
     return torch.randint(-39, 40, (2, 2, 5, 8), generator=generator).double() / 4, _layers(" ".join(names))
+
+
+def from_the_beginning(images: Tensor, layers: list) -> list:
+    """You run the first layers anew for every map. A layer may change with every run, as batch norm does in training, and it
+    takes many times as long: run each of them once, and go on from what it gives."""
+    maps = {}
+    for count in range(len(layers)):
+        x = nn.Sequential(*layers[: count + 1])(images)
+        maps[x.shape[2:]] = x
+    return list(maps.values())
 
 
 def concatenated(images: Tensor, layers: list) -> list:
@@ -131,6 +143,12 @@ width_alone
     - maps[-1].shape[2:] == x.shape[2:]
     + maps[-1].shape[3] == x.shape[3]
 
+run_twice
+    You run some layers more than once. A layer may change with every run, as batch norm does in training: run each of them once,
+    and keep what it gives.
+    - layer(x)
+    + (layer(x), layer(x))[1]
+
 each_from_the_images
     Each of your layers gets the images. Only the first one does; each other one goes on with what the layer before it gave.
     - layer(x)
@@ -156,9 +174,9 @@ pyramid = Exercise(
         (_numbered(-3.25, 1, 2, 6, 1), _layers("halve scale halve widen")),
         (_numbered(-4.75, 1, 1, 1, 7), _layers("blur halve scale halve halve")),
         (_numbered(-0.5, 2, 3, 2, 3), _layers("widen scale")),
-        (_numbered(-5.25, 1, 1, 9, 6), _layers("widen halve narrow halve halve scale")),
+        (_numbered(-5.25, 1, 1, 9, 6), _layers("widen halve narrow count halve halve scale")),
     ],
-    [*SLIPS, concatenated],
+    [*SLIPS, from_the_beginning, concatenated],
     [
         "Write down the sizes behind all layers, one after another. Where in this list does the last map of each size stand?",
         "Keep a list. If the new map has the size of the last one in it, it takes that one's place; otherwise it is appended.",

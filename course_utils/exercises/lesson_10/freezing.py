@@ -81,6 +81,21 @@ head_frozen
     - network = nn.Sequential(backbone, head)
     + network = nn.Sequential(backbone, head).requires_grad_(False)
 
+batch_norm_evaluated_alone
+    Batch norm is in evaluation mode now, but the backbone's other layers are not: dropout, for one, gives something else in
+    training mode. Put all of the backbone in evaluation mode.
+    - backbone.eval()
+    + for layer in backbone.modules():
+    +     if isinstance(layer, nn.BatchNorm2d):
+    +         layer.eval()
+
+outermost_layers_evaluated
+    You put some of the backbone's layers in evaluation mode, and not those inside of them, or not all: `backbone.eval()` reaches
+    every layer.
+    - backbone.eval()
+    + for layer in backbone.children():
+    +     layer.training = False
+
 measured_in_training_mode
     Training is right. The logits afterwards are those of training mode: the head's batch norm takes the statistics of this one
     batch.
@@ -100,14 +115,22 @@ class _Part(nn.Sequential):
         return self.name
 
 
+class _LouderInTraining(nn.Module):
+    """A layer that gives something else in training mode, as dropout does, but without chance."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return 1.5 * maps if self.training else maps
+
+
 def _parts(seed: int, channels: int, width: int, classes: int, modes: tuple[bool, bool]) -> tuple[_Part, _Part]:
     """A backbone whose batch norm has seen other images, and a head; `modes`: whether each of them is in training mode."""
     backbone = _Part(
         f"a backbone of {channels} to {width} channels",
         nn.Conv2d(channels, width, 3, stride=2, padding=1),
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
+        nn.Sequential(nn.BatchNorm2d(width), nn.ReLU()),
+        _LouderInTraining(),
     )
+    backbone.channels, backbone.strides = (width,), (2,)
     head = _Part(
         f"a head of {width} channels to {classes} classes",
         nn.Conv2d(width, width, 1),
@@ -121,7 +144,9 @@ def _parts(seed: int, channels: int, width: int, classes: int, modes: tuple[bool
             for value in part.state_dict().values():
                 if value.is_floating_point():
                     value.copy_(3 * torch.rand(value.shape, generator=generator) - 1.5)
-            part[1].running_var.add_(2)
+            for layer in part.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.running_var.add_(2)
     return backbone.double().train(modes[0]), head.double().train(modes[1])
 
 

@@ -10,8 +10,8 @@ SMALL = "the small residual network"
 LIMITS = {"parameters": (0, 1000), "multiply_adds": (0, 1000), "step_time": (0, 1000), "mean_iou": (-100, 100)}
 FEWEST_WORDS = 8
 TOO_LITTLE = (
-    "`because` is a sentence of some words: what does your backbone do otherwise than the small residual network, and what "
-    "should that change?"
+    f"`because` is a sentence of at least {FEWEST_WORDS} different words: what does your backbone do otherwise than the small "
+    "residual network, and what should that change?"
 )
 
 

@@ -5,28 +5,28 @@ from course_utils.exercises.questions import Answer, Prediction, WrongNumbers, m
 _TABLES = """
 table 1
 
-| backbone | its parameters | decoder | steps | images | weights | image size | seeds | mIoU |
+| backbone | parameters | decoder | steps | images | weights | image size | seeds | mIoU |
 |---|---|---|---|---|---|---|---|---|
 | A | 23.5 M | U-Net, 256 to 16 | 40,000 | 2,975 | ImageNet | 512 × 1024 | mean of 3 | 71.8 |
 | B | 21.3 M | U-Net, 256 to 16 | 40,000 | 2,975 | random | 512 × 1024 | mean of 3 | 64.1 |
 
 table 2
 
-| backbone | its parameters | decoder | steps | images | weights | image size | seeds | mIoU |
+| backbone | parameters | decoder | steps | images | weights | image size | seeds | mIoU |
 |---|---|---|---|---|---|---|---|---|
 | A | 25.0 M | FPN, 256 channels | 60,000 | 1,464 | ImageNet | 512 × 512 | mean of 3 | 74.6 |
 | B | 27.6 M | FPN, 128 channels | 60,000 | 1,464 | ImageNet | 512 × 512 | mean of 3 | 73.9 |
 
 table 3
 
-| backbone | its parameters | decoder | steps | images | weights | image size | seeds | mIoU |
+| backbone | parameters | decoder | steps | images | weights | image size | seeds | mIoU |
 |---|---|---|---|---|---|---|---|---|
 | A | 5.4 M | FCN-8s | 20,000 | 367 | random | 360 × 480 | best of 5 | 63.0 |
 | B | 3.2 M | FCN-8s | 20,000 | 367 | random | 360 × 480 | mean of 5 | 61.9 |
 
 table 4
 
-| backbone | its parameters | decoder | steps | images | weights | image size | seeds | mIoU |
+| backbone | parameters | decoder | steps | images | weights | image size | seeds | mIoU |
 |---|---|---|---|---|---|---|---|---|
 | A | 58.8 M | DeepLab v3+ | 30,000 | 10,582 | ImageNet | 513 × 513 | mean of 3 | 79.2 ± 0.2 |
 | B | 11.2 M | DeepLab v3+ | 30,000 | 10,582 | ImageNet | 513 × 513 | mean of 3 | 75.0 ± 0.3 |
@@ -67,8 +67,8 @@ _UNFAIR = [
 
 fair_comparison = Answer(
     "fair_comparison",
-    "Four comparisons, made up for this exercise. Each says: A is a better backbone than B. In each, name the one thing that "
-    f"differs beside the backbone itself, or 'nothing'.\n{_TABLES}",
+    "Four comparisons, made up for this exercise. Each concludes that A is a better backbone than B. For each, name the "
+    f"one thing that differs besides the backbone itself, or 'nothing'.\n{_TABLES}",
     _DIFFERS,
     _UNFAIR,
     [
@@ -87,7 +87,10 @@ BEHIND = ("FPN 3 x 3 convolutions, how many more",)
 
 _OF_RESNET_18 = "that was right for ResNet-18. The maps of ResNet-50 have other channels."
 WRONG_UNETS: WrongNumbers = {  # on either backbone the wrong number, where this mistake gives one
-    "skip_forgotten": ((1179648, 4718592), "so many there are from the coarsest map alone. The skip lies beside it."),
+    "skip_forgotten": (
+        (1179648, 4718592),
+        "so many there are from the coarsest map alone, or if its channels are halved first. It keeps them, and has a skip.",
+    ),
     "one_third": (
         (589824, 2359296),
         "a third of it: either only the skip comes in, or each kernel has three weights. Both maps come in; kernels are 3 × 3.",

@@ -173,7 +173,8 @@ top_down = Exercise(
     reference=_by_the_network,
     draw=_draw_laterals,
     common_errors={
-        "must match the size of tensor": "Sides may be odd, and twice 3 is not 5. Enlarge to the size of the lateral.",
+        "must match the size of tensor": "Enlarge to the size of the lateral, height first: `lateral.shape[2:]`. "
+        "Sides may be odd, and twice 3 is not 5.",
         "Sizes of tensors must match": "The maps are added, not laid beside each other, and the coarser one is enlarged first.",
         "Input and output must have the same number of spatial": "`size` is height and width alone: `lateral.shape[2:]`.",
         "spatial dimensions": "`size` is height and width alone: `lateral.shape[2:]`.",

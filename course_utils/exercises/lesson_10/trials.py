@@ -178,7 +178,7 @@ def _varies(values: Tensor) -> bool:
 
 
 def fingerprint(make: Make) -> str:
-    """What tells one backbone from another: its maps of one image under one seed, evaluated and in training."""
+    """What tells one backbone from another: its maps of one image under one seed, in both modes, and what of it learns."""
     backbone = built(make, 0)
     digest = sha256()
     with neutral_state(), torch.no_grad():
@@ -186,6 +186,9 @@ def fingerprint(make: Make) -> str:
         for training in (False, True):
             for map_ in backbone.train(training)(images):
                 digest.update(map_.contiguous().numpy().tobytes())
+    learns = [value.requires_grad for value in backbone.parameters()]
+    momenta = [getattr(layer, "momentum", None) for layer in backbone.modules()]
+    digest.update(repr((learns, momenta)).encode())
     return digest.hexdigest()
 
 

@@ -182,7 +182,7 @@ def of_comparison(
         there = " or ".join(map(str, sorted(set(as_many.steps))))
         text = (
             f"comparison: {steps} steps would not be fair, since the networks of the table had {there}, and what is trained for "
-            f"less knows less. Give `judge` as many."
+            f"longer knows more. Give `judge` as many."
         )
         return Mark(FAILED, text), none
     alike = as_long[(as_long.pretrained == kind["pretrained"]) & (as_long.frozen == kind["frozen"])]
@@ -212,7 +212,9 @@ def of_comparison(
 
 def kind_of(row: Mapping[str, float]) -> str:
     """With which weights an encoder began, and whether it learnt."""
-    return ("pretrained weights" if row["pretrained"] else "random weights") + (", frozen" if row["frozen"] else "")
+    return ("pretrained weights" if row["pretrained"] else "random weights") + (
+        " that stay frozen" if row["frozen"] else ""
+    )
 
 
 def _some(number: int, thing: str) -> str:
