@@ -15,7 +15,7 @@ from course_utils.exercises.lesson_10 import measuring
 from course_utils.exercises.lesson_10.backbone_task import BackboneTask
 from course_utils.exercises.lesson_10.predictions import Predicted
 from course_utils.exercises.lesson_10.swapping import MyBackbone, my_backbone
-from course_utils.exercises.lesson_10.trials import problem_of, weights_are_fixed
+from course_utils.exercises.lesson_10.trials import fingerprint, problem_of, weights_are_fixed
 from course_utils.exercises.lesson_10.verdicts import (
     FAILED,
     HELD,
@@ -616,3 +616,29 @@ def test_two_steps_of_the_real_training(recorded, monkeypatch) -> None:
     assert recorded == [("right", "")]
     assert float(found.loc["yours", "ms a step"]) > 0 and found.loc["yours", "seeds"] == "2"
     assert found.loc["yours", "encoder's parameters"] == f"{OF_MINE['encoder_parameters'] / 1e6:.2f} M"
+
+
+def test_what_learns_tells_backbones_apart() -> None:
+    """Two that give the same maps, and learn differently, are each trained."""
+
+    class PartlyFrozen(Mine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem.requires_grad_(False)
+
+    class Normed(Mine):
+        momentum = 0.1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(24, momentum=self.momentum)
+
+        def forward(self, images: Tensor) -> list[Tensor]:
+            first, second = super().forward(images)
+            return [first, self.norm(second)]
+
+    class Slower(Normed):
+        momentum = 0.001
+
+    assert len({fingerprint(make) for make in (Mine, PartlyFrozen, Normed, Slower)}) == 4
+    assert fingerprint(Mine) == fingerprint(Mine)
