@@ -22,7 +22,17 @@ from course_utils.losses import (
     region,
     weights,
 )
-from course_utils.metrics import boundary, calibration, rand, semantic
+from course_utils.metrics import (
+    average_precision,
+    boundary,
+    calibration,
+    instance,
+    keypoints,
+    matching,
+    overlaps,
+    rand,
+    semantic,
+)
 from course_utils.models import (
     aspp,
     catalogue,
@@ -137,6 +147,21 @@ def _effective_field(size: Any, *, samples: Any, seed: Any) -> Tensor:
 def _gathered(pred: Tensor, target: Tensor, *, num_classes: Any, ignore_index: Any) -> Any:
     gathered = semantic.ConfusionMatrix(num_classes, ignore_index=ignore_index)
     gathered.update(pred, target)
+    return gathered.compute()
+
+
+def _averaged(scores: Tensor, hits: Tensor, *, positives: Any, points: Any) -> Any:
+    return average_precision.average_precision(
+        average_precision.precision_recall(scores, hits, positives), points=points
+    )
+
+
+def _ap_of_an_image(
+    masks: Tensor, scores: Tensor, labels: Tensor, true_masks: Tensor, *, num_classes: Any, thresholds: Any, most: Any
+) -> Any:
+    gathered = instance.AveragePrecision(num_classes, thresholds=thresholds, max_detections=(most,))
+    truth = {"masks": true_masks, "labels": labels}
+    gathered.update([{"masks": masks, "scores": scores, "labels": labels}], [truth])
     return gathered.compute()
 
 
@@ -283,6 +308,35 @@ METRICS = {
     "boundary.hausdorff_distance": call(
         boundary.hausdorff_distance, masks_of(2, 20, 21), masks_of(2, 20, 21), percentile=95
     ),
+    "average_precision.precision_recall": call(
+        average_precision.precision_recall, floats(9), masks_of(4, 9), 200, ignored=masks_of(4, 9)
+    ),
+    "average_precision.average_precision": call(_averaged, floats(9), masks_of(9), positives=200, points=101),
+    "instance.match_instances": call(instance.match_instances, masks_of(3, 20, 21), masks_of(4, 20, 21)),
+    "instance.AveragePrecision": call(
+        _ap_of_an_image,
+        masks_of(3, 20, 21),
+        floats(3),
+        torch.tensor([199, 0, 0]),
+        masks_of(3, 20, 21),
+        num_classes=200,
+        thresholds=(0.125, 0.25),
+        most=200,
+    ),
+    "keypoints.keypoint_similarity": call(
+        keypoints.keypoint_similarity,
+        200 * floats(3, 2, 3),
+        200 * floats(4, 2, 3),
+        5000 * floats(4),
+        200 * floats(4, 4),
+        sigmas=(0.25, 0.5),
+    ),
+    "matching.best_matching": call(matching.best_matching, floats(3, 4)),
+    "overlaps.mask_iou": call(overlaps.mask_iou, masks_of(3, 20, 21), masks_of(4, 20, 21), crowd=masks_of(4)),
+    "overlaps.boundary_mask_iou": call(
+        overlaps.boundary_mask_iou, masks_of(3, 20, 21), masks_of(4, 20, 21), crowd=masks_of(4), width=200
+    ),
+    "overlaps.mask_boundaries": call(overlaps.mask_boundaries, masks_of(3, 20, 21), 200),
     "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
     "rand.thin_borders": call(rand.thin_borders, TARGET[0]),
     "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
@@ -449,6 +503,23 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "weights.PixelCounts": "a form of data",
     },
     "metrics": {
+        "average_precision.Curve": "a form of data",
+        "image_pairs": "in AveragePrecision",
+        "instance.InstanceScores": "a form of data",
+        "keypoints.similarities": "in keypoint_similarity",
+        "keypoints.pose_areas": "in AveragePrecision",
+        "keypoints.checked_sigmas": "in keypoint_similarity",
+        "keypoints.require_keypoints": "in keypoint_similarity",
+        "matching.Matching": "a form of data",
+        "matching.Candidates": "a form of data",
+        "matching.match_greedily": "in AveragePrecision",
+        "outcomes": "in AveragePrecision",
+        "overlaps.PackedMasks": "in mask_iou",
+        "overlaps.paired_box_iou": "in AveragePrecision",
+        "overlaps.box_areas": "in AveragePrecision",
+        "overlaps.host_array": "in mask_iou",
+        "overlaps.require_masks": "in mask_iou",
+        "overlaps.require_two_stacks": "in mask_iou",
         "rand.RandScores": "a form of data",
         "semantic.SemanticScores": "a form of data",
         "semantic.as_labels": "in confusion_matrix",

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from course_utils.datasets import load
+from course_utils.datasets.coco_masks import mask_to_rle, rle_to_mask
+from course_utils.datasets.coco_polygons import mask_to_polygons, polygons_to_mask
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
@@ -145,12 +147,15 @@ def _sample() -> Any:
 DRAWN: dict[str, Callable[[], Any]] = {
     "scenes": _sample,
     "cells": lambda: load("cells", "val", (48, 64))[0],
+    "puppets": lambda: load("puppets", "val", (48, 64)).with_objects(0),
     "patterns": lambda: tuple(draw_patterns("val", 1, count=3)),
     "flip": lambda: flip(_sample(), torch.Generator().manual_seed(1)),
     "scale_and_crop": lambda: scale_and_crop(_sample(), torch.Generator().manual_seed(0), size=(30, 40)),
     "colour": lambda: colour(_sample(), torch.Generator().manual_seed(0), hue=0.1),
     "elastic": lambda: elastic(_sample(), torch.Generator().manual_seed(0)),
     "resize_and_crop": lambda: resize_and_crop(_sample(), (30, 50)),
+    "polygons": lambda: polygons_to_mask(mask_to_polygons(_sample().labels == 2), (48, 64)),
+    "run lengths": lambda: rle_to_mask(mask_to_rle(_sample().labels == 2)),
     "draw_windows": lambda: list(
         draw_windows(_sample().image[None], _sample().labels[None], window=9, steps=2, batch_size=3, seed=4)
     ),

@@ -13,7 +13,9 @@ from test_any_state import assert_same
 from torch import Tensor, nn
 
 from course_utils.datasets.cells import Cells
+from course_utils.datasets.coco_polygons import polygons_to_mask
 from course_utils.datasets.patterns import draw_patterns
+from course_utils.datasets.puppets import Puppets
 from course_utils.datasets.samples import resize_and_crop
 from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import elastic, scale_and_crop
@@ -201,6 +203,8 @@ SAMPLE = Scenes("val", length=1)[0]
 DRAWN: dict[str, Callable[[Callable[[int], Any]], Any]] = {
     "Scenes": lambda n: Scenes("val", (n(48), n(64)), length=n(3))[n(1)],
     "Cells": lambda n: Cells("val", (n(48), n(64)), length=n(3))[n(1)],
+    "Puppets": lambda n: Puppets("val", (n(48), n(64)), length=n(3)).with_objects(n(1)),
+    "polygons_to_mask": lambda n: polygons_to_mask([[n(1), n(2), n(9), n(3), n(4), n(8)]], (n(10), n(12))),
     "draw_patterns": lambda n: tuple(draw_patterns("val", n(1), seed=n(200), count=n(3), size=n(40))),
     "resize_and_crop": lambda n: resize_and_crop(SAMPLE, (n(200), n(250))),
     "scale_and_crop": lambda n: scale_and_crop(SAMPLE, torch.Generator().manual_seed(0), size=(n(200), n(250))),

@@ -74,6 +74,12 @@ HOST = {
     "semantic.ConfusionMatrix": "scores are Python's numbers",
     "boundary.boundary_iou": "scores are on the CPU",
     "weights.count_pixels": "counts are on the CPU",
+    "overlaps.mask_iou": "NumPy counts bits on the CPU",
+    "overlaps.boundary_mask_iou": "NumPy counts bits on the CPU",
+    "keypoints.keypoint_similarity": "NumPy computes on the CPU, whose digits are pycocotools'",
+    "matching.best_matching": "SciPy works on the CPU",
+    "instance.match_instances": "SciPy works on the CPU",
+    "instance.AveragePrecision": "detections are matched one after the other, on the CPU",
     # What is refused can only be refused once it has been looked at; a wrong number would be worse than a wait.
     "semantic.confusion_matrix, logits": "refuses logits that are NaN, once a batch of the evaluation",
     "semantic.power_mean": "refuses negative values and NaN",

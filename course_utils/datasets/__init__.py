@@ -1,6 +1,7 @@
 """The course's data sets: `load` one, ask whether it is `present`, list what is `available`.
 
-Two are made by the package itself (scenes, cells); the others are real, and nothing is downloaded unless it is asked for.
+Three are made by the package itself (scenes, cells, puppets); the others are real. Nothing is downloaded unless it is asked
+for.
 """
 
 import os
@@ -26,6 +27,7 @@ class Entry(NamedTuple):
 SETS = {
     "scenes": Entry("Scenes", None, "street scenes, made here, 8 classes with instances"),
     "cells": Entry("Cells", None, "tissue under the microscope, made here, touching cells with instances"),
+    "puppets": Entry("Puppets", None, "figures with limbs on a stage, made here, instances with keypoints"),
     "camvid": Entry("CamVid", "train.txt", "701 street frames from a car, 11 classes"),
     "em": Entry("EM", "train/image", "30 electron-microscope sections, cells and membranes"),
     "nuclei": Entry("Nuclei", "stage1_train", "670 microscope images of cell nuclei with instances"),

@@ -56,7 +56,7 @@ def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
     if bool((instances < 0).any()):
         raise ValueError(
             "boxes_and_masks needs instance ids of 0 and above, but this sample has -1: its data set has no instance truth. "
-            "Take a set that has one ('scenes', 'cells', 'nuclei')."
+            "Take a set that has one ('scenes', 'cells', 'puppets', 'nuclei')."
         )
     require_one_size(sample)
     if bool(((sample.labels < 0) | (sample.labels > VOID)).any()):

@@ -97,7 +97,7 @@ def test_a_download_happens_only_when_asked_and_needed(tmp_path: Path, monkeypat
 
 
 def test_unknown_names_splits_and_sizes(tmp_path: Path) -> None:
-    listed = "'scenes', 'cells', 'camvid', 'em', 'nuclei', 'voc', 'pets'"
+    listed = "'scenes', 'cells', 'puppets', 'camvid', 'em', 'nuclei', 'voc', 'pets'"
     for function in (datasets.load, datasets.present):
         with pytest.raises(ValueError, match=f"no data set 'cityscapes'; choose one of {listed}"):
             function("cityscapes")
@@ -117,7 +117,7 @@ def test_a_size_is_passed_on_and_samples_batch(tmp_path: Path) -> None:
     assert batch.labels.shape == batch.instances.shape == (3, 48, 50)
 
 
-@pytest.mark.parametrize("name", ["scenes", "cells"])
+@pytest.mark.parametrize("name", ["scenes", "cells", "puppets"])
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_procedural_sets_are_always_there(name: str, split: str) -> None:
     assert datasets.present(name)
@@ -225,7 +225,7 @@ def test_loading_in_worker_processes(tmp_path: Path, workers: int) -> None:
     assert torch.cat([batch.labels for batch in batches]).shape == (3, 60, 80)
 
 
-@pytest.mark.parametrize("name", ["scenes", "cells"])
+@pytest.mark.parametrize("name", ["scenes", "cells", "puppets"])
 def test_a_data_set_has_what_the_protocol_names(name: str) -> None:
     data = datasets.load(name, "val")
     wanted = [part for part in (*DataSet.__annotations__, "__len__", "__getitem__")]
