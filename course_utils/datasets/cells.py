@@ -1,9 +1,8 @@
 """Tissue as an electron microscope shows it, drawn by a program: touching cells, each an instance, between dark membranes."""
 
 import torch
-from torch.utils.data import Dataset
 
-from course_utils.datasets.procedural import checked_index, checked_length, checked_size, sample_names, split_number
+from course_utils.datasets.procedural import Procedural
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import Sample
 from course_utils.datasets.tissue.growth import cut, lay_tissue, read_labels
@@ -16,7 +15,7 @@ SET = 2
 LAYOUT, NOISE = 0, 1
 
 
-class Cells(Dataset[Sample]):
+class Cells(Procedural):
     """Cells side by side: class 0 is their inside, class 1 the membranes, as in the data set `em`; there is no void.
 
     Each cell has an instance id, 1, 2, …; a membrane is nowhere open, but in the picture it may fade, and cells contain
@@ -33,17 +32,8 @@ class Cells(Dataset[Sample]):
     things = (0,)
     colours = ((86, 180, 233), (213, 94, 0))
 
-    def __init__(self, split: str = "train", size: tuple[int, int] | None = None, *, length: int | None = None) -> None:
-        self.length = checked_length(split, length)
-        self.size = checked_size(size)
-        self.split = split
-        self.names = sample_names(split, self.length)
-
-    def __len__(self) -> int:
-        return self.length
-
     def __getitem__(self, index: int) -> Sample:
-        key = VERSION, SET, split_number(self.split), checked_index(index, self.length)
+        key = VERSION, SET, *self.place(index)
         draws = Draws(*key, LAYOUT)
         tissue, stain = lay_tissue(draws), lay_stain(draws)
         section = cut(tissue, *self.size)

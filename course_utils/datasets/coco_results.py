@@ -1,7 +1,6 @@
 """Files in COCO's format, written: predictions as results, and any data set of the course as images and annotations."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from course_utils.datasets.coco_polygons import mask_to_polygons
 from course_utils.datasets.objects import Objects, objects_of
 from course_utils.datasets.samples import DataSet, require_data_set
 from course_utils.ops.checks import require_bools, require_tensor, whole_number
+from course_utils.whole_files import write_whole
 
 
 def result_entries(
@@ -156,19 +156,8 @@ _AS_JSON: dict[str, Callable[[Tensor], object]] = {
 
 def _write_image(path: Path, image: Tensor) -> None:
     pixels = image.mul(255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    _write_whole(path, lambda partial: Image.fromarray(pixels).save(partial, format="PNG"))
+    write_whole(path, lambda partial: Image.fromarray(pixels).save(partial, format="PNG"))
 
 
 def _write_json(path: Path, content: object) -> None:
-    _write_whole(path, lambda partial: partial.write_text(json.dumps(content), encoding="utf-8"))
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file and its folder; it is the old one or the new one whenever it is looked at."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, lambda partial: partial.write_text(json.dumps(content), encoding="utf-8"))

@@ -2,6 +2,9 @@
 
 from operator import index as as_integer
 
+from torch.utils.data import Dataset
+
+from course_utils.datasets.samples import Sample
 from course_utils.ops.checks import is_integer
 
 LENGTHS = {"train": 4096, "val": 256, "test": 256}
@@ -63,3 +66,26 @@ def sample_names(split: str, length: int) -> tuple[str, ...]:
 def split_number(split: str) -> int:
     """Place of a split in the key of its random draws, so that no two splits share one."""
     return list(LENGTHS).index(split)
+
+
+class Procedural(Dataset[Sample]):
+    """A data set that a program draws: its split, its size (H, W) and its length, and names for its samples.
+
+    Raises: ValueError for an unknown split, a size outside 48×64 to 768×1024, or a length below 1.
+    """
+
+    def __init__(self, split: str = "train", size: tuple[int, int] | None = None, *, length: int | None = None) -> None:
+        self.length = checked_length(split, length)
+        self.size = checked_size(size)
+        self.split = split
+        self.names = sample_names(split, self.length)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Where a sample stands, for the key of its random draws: the number of its split, and its own.
+
+        Raises: IndexError outside the data set.
+        """
+        return split_number(self.split), checked_index(index, self.length)

@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from course_utils.datasets.objects import Objects, objects_of
-from course_utils.datasets.procedural import checked_index, checked_length, checked_size, sample_names, split_number
+from course_utils.datasets.procedural import Procedural
 from course_utils.datasets.puppetry.body import KEYPOINTS
 from course_utils.datasets.puppetry.picture import develop, paint_stage, read_truth
 from course_utils.datasets.puppetry.stage import lay_stage
@@ -19,7 +18,7 @@ SET = 4
 LAYOUT, NOISE = 0, 1
 
 
-class Puppets(Dataset[Sample]):
+class Puppets(Procedural):
     """One to four figures with limbs, in front of a wall, that hide parts of each other and of themselves.
 
     Class 1 is all puppets, class 0 the rest; there is no void. Puppets have instance ids, 1, 2, … from far to near. Each has
@@ -47,15 +46,6 @@ class Puppets(Dataset[Sample]):
     mirrored = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11)
     sigmas = (0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089)
 
-    def __init__(self, split: str = "train", size: tuple[int, int] | None = None, *, length: int | None = None) -> None:
-        self.length = checked_length(split, length)
-        self.size = checked_size(size)
-        self.split = split
-        self.names = sample_names(split, self.length)
-
-    def __len__(self) -> int:
-        return self.length
-
     def __getitem__(self, index: int) -> Sample:
         return self._draw(index)[0]
 
@@ -69,7 +59,7 @@ class Puppets(Dataset[Sample]):
         return sample, objects_of(sample)._replace(keypoints=keypoints)
 
     def _draw(self, index: int) -> tuple[Sample, Tensor]:
-        key = VERSION, SET, split_number(self.split), checked_index(index, self.length)
+        key = VERSION, SET, *self.place(index)
         stage = lay_stage(Draws(*key, LAYOUT))
         canvas, figures = paint_stage(stage, *self.size)
         instances, keypoints = map(torch.from_numpy, read_truth(canvas, figures))

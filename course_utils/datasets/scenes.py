@@ -1,9 +1,8 @@
 """Street scenes drawn by a program: eight classes, cars and persons with instance ids, nothing to download."""
 
 import torch
-from torch.utils.data import Dataset
 
-from course_utils.datasets.procedural import checked_index, checked_length, checked_size, sample_names, split_number
+from course_utils.datasets.procedural import Procedural
 from course_utils.datasets.random_draws import Draws
 from course_utils.datasets.samples import Sample
 from course_utils.datasets.street.layout import lay_out
@@ -17,7 +16,7 @@ SET = 1
 LAYOUT, NOISE = 0, 1
 
 
-class Scenes(Dataset[Sample]):
+class Scenes(Procedural):
     """A street as a person or a driver sees it: sky, building, road, sidewalk, vegetation, car, person, pole.
 
     Cars and persons have instance ids, 1, 2, … from far to near; the outline of each is void (255), one pixel wide at 96×128.
@@ -44,17 +43,8 @@ class Scenes(Dataset[Sample]):
         (240, 228, 66),
     )
 
-    def __init__(self, split: str = "train", size: tuple[int, int] | None = None, *, length: int | None = None) -> None:
-        self.length = checked_length(split, length)
-        self.size = checked_size(size)
-        self.split = split
-        self.names = sample_names(split, self.length)
-
-    def __len__(self) -> int:
-        return self.length
-
     def __getitem__(self, index: int) -> Sample:
-        key = VERSION, SET, split_number(self.split), checked_index(index, self.length)
+        key = VERSION, SET, *self.place(index)
         scene = lay_out(Draws(*key, LAYOUT))
         canvas = paint_scene(scene, *self.size)
         labels, instances = read_labels(canvas)

@@ -3,10 +3,9 @@
 python -m course_utils.recipes.camvid --network pretrained --output FILE
 """
 
-import argparse
-import json
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,10 +19,10 @@ from course_utils.datasets.transforms import colour, compose, flip, scale_and_cr
 from course_utils.inference.augmentation import FlipAverage
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.quick_unet import SmallUNet, small_unet
-from course_utils.ops.checks import whole_number
+from course_utils.recipes.commands import make_weights, weights_parser
 from course_utils.recipes.quick import train_quickly
 from course_utils.recipes.scenes import measured
-from course_utils.training.checkpoints import require_writable, save_network
+from course_utils.training.checkpoints import save_network
 from course_utils.training.history import History
 from course_utils.training.objectives import score_labels
 
@@ -97,27 +96,18 @@ def network_on_camvid(seed: int, *, make: Callable[[], nn.Module], steps: int) -
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m course_utils.recipes.camvid", description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the file to write, FILE.safetensors")
+    parser = weights_parser("camvid", __doc__, steps=STEPS, batches="batches of 4 frames")
     parser.add_argument("--network", choices=NETWORKS, default="pretrained")
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"batches of 4 frames; {STEPS} if not given")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    try:
-        steps = whole_number(options.steps, "--steps", minimum=1)
-        seed = whole_number(options.seed, "--seed", minimum=0)
-        require_writable(options.output)
-        torch.manual_seed(seed)
-        model = NETWORKS[options.network]()
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint = Path(folder, "checkpoint.safetensors")
-            train_on_camvid(model, seed=seed, steps=steps, checkpoint=checkpoint)
-            save_network(checkpoint, options.output)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(camvid_scores(model)))
-    return 0
+    return make_weights(parser.parse_args(arguments), _train_and_save)
+
+
+def _train_and_save(options: Namespace) -> dict[str, float]:
+    model = NETWORKS[options.network]()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder, "checkpoint.safetensors")
+        train_on_camvid(model, seed=options.seed, steps=options.steps, checkpoint=checkpoint)
+        save_network(checkpoint, options.output)
+    return camvid_scores(model)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 python -m course_utils.recipes.pretraining --output FILE
 """
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -17,8 +17,8 @@ from course_utils.datasets.figures.textures import TEXTURES
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.models.backbones.contract import require_backbone
 from course_utils.models.backbones.small import small_resnet
-from course_utils.ops.checks import whole_number
-from course_utils.training.checkpoints import require_writable, write_tensors
+from course_utils.recipes.commands import make_weights, weights_parser
+from course_utils.training.checkpoints import write_tensors
 from course_utils.training.optimisers import Muon
 from course_utils.training.progress import progress_bar, show_values
 from course_utils.training.schedules import warm_up_cosine
@@ -88,25 +88,16 @@ def save_backbone(backbone: nn.Module, path: Path, made: dict[str, object]) -> N
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m course_utils.recipes.pretraining", description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the file to write, FILE.safetensors")
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"batches of 32 patterns; {STEPS} if not given")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    try:
-        steps = whole_number(options.steps, "--steps", minimum=1)
-        seed = whole_number(options.seed, "--seed", minimum=0)
-        require_writable(options.output)
-        torch.manual_seed(seed)
-        model = Classifier(small_resnet())
-        pretrain(model, seed=seed, steps=steps)
-        made = {"steps": steps, "seed": seed, "accuracy": accuracies(model, batches=HELD_OUT)}
-        save_backbone(model.backbone, options.output, made)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(made))
-    return 0
+    parser = weights_parser("pretraining", __doc__, steps=STEPS, batches="batches of 32 patterns")
+    return make_weights(parser.parse_args(arguments), _pretrain_and_save)
+
+
+def _pretrain_and_save(options: Namespace) -> dict[str, object]:
+    model = Classifier(small_resnet())
+    pretrain(model, seed=options.seed, steps=options.steps)
+    made = {"steps": options.steps, "seed": options.seed, "accuracy": accuracies(model, batches=HELD_OUT)}
+    save_backbone(model.backbone, options.output, made)
+    return made
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ torchrun --nproc-per-node=N -m course_utils.training …
 import argparse
 import json
 import math
-import os
 import platform
 import sys
 from functools import partial
@@ -29,6 +28,7 @@ from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
 from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss, score_labels, weights_of_classes
+from course_utils.whole_files import write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,9 +120,7 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
                 f"{checkpoint.parent} holds a run with other arguments ({'; '.join(changed)}); give another --output, or "
                 f"delete {checkpoint}."
             )
-    unfinished = file.with_name(file.name + ".partial")
-    unfinished.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, file)
+    write_whole(file, lambda partial: partial.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8"))
 
 
 def _read_arguments(file: Path) -> dict:

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from course_utils.training.history import History
 from course_utils.training.optimisers import state_names
 from course_utils.training.settings import Settings
+from course_utils.whole_files import write_whole
 
 NETWORK, OPTIMISER = "network.", "optimiser."
 
@@ -36,15 +37,13 @@ def save_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, history:
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a file of safetensors, its folder too; it is the old one or the new one whenever it is looked at."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
+
+    def write(partial: Path) -> None:
         save_file(tensors, partial, metadata=metadata)
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    write_whole(path, write)
 
 
 def require_writable(path: Path) -> None:

@@ -9,7 +9,6 @@ from matplotlib.colors import to_rgb
 from pictures import assert_legible, picture
 from torch import nn
 
-from course_utils import plots
 from course_utils.models.backbones.small import small_resnet
 from course_utils.ops.atrous import atrous_conv2d, share_inside, taps_inside, zero_stuffed
 from course_utils.widgets import atrous_taps
@@ -24,12 +23,7 @@ EXTREMES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def style_and_close():
-    with plt.rc_context():
-        plots.apply_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 def read_by_a_convolution(stride: int, rate: int) -> torch.Tensor:

@@ -6,19 +6,13 @@ import matplotlib.pyplot as plt
 import pytest
 from pictures import assert_legible, picture
 
-from course_utils import plots
 from course_utils.plots.tables import read_results
 from course_utils.widgets.encoder_choice import COSTS, ENCODERS, SCORES, Encoder, encoders, unbeaten
 
 ALL = [{"cost": cost, "score": score} for cost, score in product(COSTS, SCORES)]
 
 
-@pytest.fixture(autouse=True)
-def style_and_close():
-    with plt.rc_context():
-        plots.apply_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 def one(name: str, cost: float, score: float) -> Encoder:

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from pictures import assert_legible, picture
 
-from course_utils import plots
 from course_utils.widgets import grids, unpooling
 from course_utils.widgets.grids import BALL, GRID, POLE, STRIDES, enlarge, shares, street
 from course_utils.widgets.unpooling import BILINEAR, INDICES, NEAREST, UNPOOLING, line, pooled, restore
@@ -28,12 +27,7 @@ EXTREMES = {
 ALL = [(name, setting) for name, explorer in EXPLORERS.items() for setting in [*explorer.settings, *EXTREMES[name]]]
 
 
-@pytest.fixture(autouse=True)
-def style_and_close():
-    with plt.rc_context():
-        plots.apply_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 @pytest.mark.slow

@@ -8,19 +8,13 @@ import torch
 import torch.nn.functional as F
 from pictures import picture
 
-from course_utils import plots
 from course_utils.widgets import scatter
 
 SIZES = list(product((2, 3, 4), (1, 2, 3)))
 KERNEL_OF_THREE = torch.tensor([[1, 2, 1], [3, 1, 2], [0, 2, 1]])
 
 
-@pytest.fixture(autouse=True)
-def style_and_close():
-    with plt.rc_context():
-        plots.apply_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("course_style")
 
 
 def test_two_values_by_hand() -> None:
