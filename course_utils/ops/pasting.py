@@ -18,8 +18,9 @@ def paste_masks(masks: Tensor, boxes: Tensor, size: IntPair, *, legacy: bool = F
 
     `legacy=True` is what torchvision does, whose boxes hold the index of the last pixel (width x2 - x1 + 1): the mask gets a
     border of zeros, the box grows by as much, its corners are cut to integers, and x2 and y2 move by 1. In continuous
-    coordinates that is one pixel too many: a mask of ones on the box from 2 to 10 covers 100 pixels, not 64. A box that is outside
-    the image draws nothing here; torchvision fails.
+    coordinates that is one pixel too many: a mask of ones on the box from 2 to 10 covers 100 pixels, not 64.
+
+    Differs from torchvision, even so: a box outside the image draws nothing, where torchvision fails.
 
     Source: He et al. 2017, section 3.1, "Inference" (arXiv 1703.06870), which says only that masks are resized to the box.
 
