@@ -48,12 +48,14 @@ def roi_pool(features: Tensor, boxes: Boxes, output_size: IntPair, *, spatial_sc
     rows = (first[bin_of_row] + down * table.line_step)[row] + across * table.pixel_step
     cells = height * width
     starts = cells.cumsum(0) - cells
+    way_back = table.values.requires_grad
+    if not way_back:  # shorter indices take less time, but gather has none
+        rows, starts = rows.int(), starts.int()
     maxima, _, _, where = torch.embedding_bag(table.values.detach(), rows, starts, mode=2)
-    if table.values.requires_grad:  # the same values, now with a way back
+    if way_back:  # the same values again, now differentiable
         maxima = table.values.gather(0, where)
-    return (
-        maxima.view(*empty.shape, features.shape[1]).masked_fill(empty[..., None], 0).permute(0, 3, 1, 2)
-    )  # (N, C, PH, PW)
+    maxima = maxima.view(*empty.shape, features.shape[1]).masked_fill_(empty[..., None], 0)
+    return maxima.permute(0, 3, 1, 2)  # (N, C, PH, PW)
 
 
 def _count_off(counts: Tensor) -> tuple[Tensor, Tensor]:
