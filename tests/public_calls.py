@@ -60,6 +60,7 @@ from course_utils.models.backbones import contract, resnet, small, timm, unet as
 from course_utils.ops import (
     atrous,
     bands,
+    boxes,
     convmatrix,
     convsizes,
     counts,
@@ -67,7 +68,12 @@ from course_utils.ops import (
     distance,
     labels,
     masks,
+    overlap,
+    pasting,
     resample,
+    roi,
+    roi_pooling,
+    suppression,
     unpool,
 )
 from course_utils.sliding import convolutional, dense, fields, windows
@@ -165,6 +171,13 @@ def _ap_of_an_image(
     return gathered.compute()
 
 
+def boxes_of(*shape: int, size: float = 200) -> Tensor:
+    corner = size * floats(*shape, 2)
+    return torch.cat([corner, corner + size * floats(*shape, 2)], -1)
+
+
+MAP = floats(2, 3, 20, 22)
+REGIONS = torch.cat([torch.tensor([[0.0], [1], [1], [0]], dtype=torch.float32, device="cpu"), boxes_of(4, size=12)], 1)
 INDICES = unpool.max_pool_with_indices(floats(1, 2, 6, 8), 2)[1]
 
 OPS = {
@@ -176,6 +189,12 @@ OPS = {
     "atrous.taps_inside": call(atrous.taps_inside, (200, 190), 150, kernel_size=3),
     "atrous.share_inside": call(atrous.share_inside, (200, 190), 90, kernel_size=17),
     "bands.two_sided_product": call(bands.two_sided_product, floats(6, 4), floats(2, 4, 5), floats(7, 5)),
+    "boxes.box_iou": call(boxes.box_iou, boxes_of(5), boxes_of(4)),
+    "boxes.generalised_box_iou": call(boxes.generalised_box_iou, boxes_of(5), boxes_of(5), paired=True),
+    "boxes.clip_boxes": call(boxes.clip_boxes, boxes_of(5), (200, 190)),
+    "boxes.encode": call(boxes.encode, boxes_of(5), boxes_of(5), weights=(10, 200, 5, 0.5)),
+    "boxes.decode": call(boxes.decode, floats(5, 3, 4), boxes_of(5), weights=(10, 200, 5, 0.5), largest_growth=0.125),
+    "boxes.masks_to_boxes": call(boxes.masks_to_boxes, masks_of(3, 9, 8)),
     "convmatrix.conv_matrix": call(convmatrix.conv_matrix, WEIGHT, (6, 7), **STEPS),
     "convmatrix.conv_matrix, one axis": call(convmatrix.conv_matrix, floats(2, 3, 3), 9, stride=2, padding=1),
     "convmatrix.conv2d": call(convmatrix.conv2d, floats(2, 3, 6, 7), WEIGHT, floats(4), **STEPS),
@@ -216,12 +235,39 @@ OPS = {
     "masks.connected_components": call(masks.connected_components, masks_of(20, 21), connectivity=8),
     "masks.ids_to_masks": call(masks.ids_to_masks, label_maps(9, 8, void=False)),
     "masks.masks_to_ids": call(masks.masks_to_ids, masks_of(3, 9, 8), overlap=True),
+    "overlap.box_area": call(overlap.box_area, boxes_of(5)),
+    "overlap.intersection_and_union": call(overlap.intersection_and_union, boxes_of(5), boxes_of(5)),
+    "pasting.paste_masks": call(pasting.paste_masks, floats(3, 5, 6), boxes_of(3, size=150), (200, 190)),
+    "pasting.paste_masks, legacy": call(
+        pasting.paste_masks, floats(3, 5, 6), boxes_of(3, size=150), (200, 190), legacy=True
+    ),
     "fields.effective_receptive_field": call(_effective_field, (11, 13), samples=2, seed=200),
     "resample.nearest_resize": call(resample.nearest_resize, floats(2, 200, 7), (230, 16)),
     "resample.interpolation_matrix": call(resample.interpolation_matrix, 100, 230),
     "resample.bilinear_resize": call(resample.bilinear_resize, floats(2, 100, 7), (230, 16), antialias=True),
     "resample.bilinear_sample": call(resample.bilinear_sample, floats(2, 3, 6, 7), 6 * floats(2, 4, 5, 2)),
     "resample.bed_of_nails": call(resample.bed_of_nails, floats(2, 3, 2), 150),
+    "roi.roi_align": call(roi.roi_align, MAP, REGIONS, (3, 2), spatial_scale=0.5, sampling_ratio=200, aligned=True),
+    "roi.roi_align, by size": call(roi.roi_align, MAP, REGIONS, (3, 2), spatial_scale=0.5, sampling_ratio=0),
+    "roi.multiscale_roi_align": call(
+        roi.multiscale_roi_align,
+        [MAP, floats(2, 3, 10, 11)],
+        [boxes_of(4), boxes_of(3)],
+        (3, 2),
+        strides=(8, 16),
+        sampling_ratio=2,
+        canonical_size=200,
+        canonical_level=4,
+    ),
+    "roi.fpn_levels": call(roi.fpn_levels, boxes_of(5), 2, 5, canonical_size=200, canonical_level=4),
+    "roi_pooling.roi_pool": call(roi_pooling.roi_pool, MAP, REGIONS, (3, 2), spatial_scale=0.5),
+    "suppression.nms": call(suppression.nms, boxes_of(20, size=20), floats(20), 0.5),
+    "suppression.batched_nms": call(
+        suppression.batched_nms, boxes_of(20, size=20), floats(20), label_maps(20, void=False), 0.25
+    ),
+    "suppression.soft_nms": call(
+        suppression.soft_nms, boxes_of(20, size=20), floats(20), threshold=0.5, sigma=0.25, min_score=0.125
+    ),
     "windows.sliding_window_logits": call(_by_windows, floats(1, 3, 12, 11), window=8, stride=2, batch_size=3),
     "windows.to_dense": call(_dense, floats(1, 3, 12, 11)),
     "windows.shift_and_stitch": call(_stitched, floats(1, 3, 20, 19), stride=4, window=5),
@@ -483,6 +529,13 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "labels.require_label_type": "in all that takes labels",
         "labels.know_range": "in label_range",
         "labels.outside": "numbers, no tensors",
+        "overlap.require_boxes": "in all that takes boxes",
+        "overlap.require_same_device": "in all that takes boxes",
+        "overlap.shared_area": "in box_iou and nms",
+        "regions.image_and_corners": "in roi_align and roi_pool",
+        "resample.PixelTable": "a form of data",
+        "resample.pixel_table": "in bilinear_sample and roi_align",
+        "resample.two_nearest": "in bilinear_sample and roi_align",
     },
     "sliding": {
         "layers": "layers, no values",

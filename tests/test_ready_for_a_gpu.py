@@ -63,6 +63,12 @@ HOST = {
     "convmatrix.conv2d": "its matrix has as many entries as taps lie inside the image",
     "convmatrix.conv1d": "its matrix has as many entries as taps lie inside the image",
     "convmatrix.conv_transpose2d, matrix": "its matrix has as many entries as taps lie inside the image",
+    "suppression.nms": "as many boxes as are kept",
+    "suppression.batched_nms": "as many boxes as are kept",
+    "suppression.soft_nms": "as many boxes as are kept",
+    "roi.roi_align, by size": "as many samples as a box spans cells",
+    "roi.multiscale_roi_align": "as many boxes a level as are of its size",
+    "roi_pooling.roi_pool": "as many cells as its bins cover",
     # The result is on the CPU, as its docstring says.
     "convmatrix.overlap_count": "counts on the CPU, from sizes alone",
     "convmatrix.overlap_count, one axis": "counts on the CPU, from sizes alone",

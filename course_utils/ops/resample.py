@@ -1,5 +1,7 @@
 """Resizing and sampling of images: nearest, bed of nails, and interpolation as a matrix."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, hardtanh
@@ -124,20 +126,16 @@ def bilinear_sample(x: Tensor, points: Tensor, *, padding: str = "border") -> Te
     if padding not in ("border", "zeros"):
         raise ValueError(f"padding must be border or zeros, but is {padding!r}.")
     batch, channels = x.shape[:2]
-    columns, column_weights = _two_nearest(points[..., 0], width, padding)
-    rows, row_weights = _two_nearest(points[..., 1], height, padding)
-    # A table with a row for every pixel: a view of a channels-last image, else one transposition, image index last.
-    if x.is_contiguous(memory_format=torch.channels_last):
-        table, image_step, pixel_step = x.permute(0, 2, 3, 1), height * width, 1
-    else:
-        table, image_step, pixel_step = x.reshape(batch * channels, height * width).T, 1, batch
-    image = torch.arange(batch, device=x.device).view(-1, *[1] * points.ndim) * image_step
-    corners = image + pixel_step * width * rows[..., :, None] + pixel_step * columns[..., None, :]  # (B, …, 2, 2)
+    columns, column_weights = two_nearest(points[..., 0] - 0.5, width, padding)
+    rows, row_weights = two_nearest(points[..., 1] - 0.5, height, padding)
+    table = pixel_table(x)
+    image = torch.arange(batch, device=x.device).view(-1, *[1] * points.ndim) * table.image_step
+    lines, places = rows[..., :, None] * table.line_step, columns[..., None, :] * table.pixel_step
+    corners = image + lines + places  # (B, …, 2, 2)
     weights = row_weights[..., :, None] * column_weights[..., None, :]  # (B, …, 2, 2)
-    table = table.reshape(batch * height * width, channels)  # (B·H·W, C)
     # A weighted sum of a few rows of a table is what embedding_bag computes, without a copy of these rows.
     weights = weights.reshape(-1, 4).to(x.dtype)
-    values = embedding_bag(corners.view(-1, 4), table, mode="sum", per_sample_weights=weights)
+    values = embedding_bag(corners.view(-1, 4), table.values, mode="sum", per_sample_weights=weights)
     return values.view(*points.shape[:-1], channels).movedim(-1, 1)  # (B, C, …)
 
 
@@ -167,11 +165,10 @@ def _cubic(distance: Tensor, a: float) -> Tensor:
     return torch.where(distance <= 1, near, far) * (distance < 2)
 
 
-def _two_nearest(coordinate: Tensor, size: int, padding: str) -> tuple[Tensor, Tensor]:
-    """Indices and weights (…, 2) of the two pixels of an axis whose centres are on either side of a coordinate."""
-    pixel = coordinate - 0.5
+def two_nearest(position: Tensor, size: int, padding: str = "border") -> tuple[Tensor, Tensor]:
+    """Indices and weights (…, 2) of the two pixels of an axis on either side of a position; pixel i has its centre at i."""
     # Beyond these limits nothing changes. The gradient of hardtanh is 0 at the limits themselves, as grid_sample's is.
-    pixel = hardtanh(pixel, 0, size - 1) if padding == "border" else pixel.clamp(-2, size + 1)
+    pixel = hardtanh(position, 0, size - 1) if padding == "border" else position.clamp(-2, size + 1)
     first = pixel.detach().floor()
     t = pixel - first
     indices = torch.stack([first, first + 1], -1).long()
@@ -179,6 +176,26 @@ def _two_nearest(coordinate: Tensor, size: int, padding: str) -> tuple[Tensor, T
     if padding == "zeros":
         weights = weights * ((indices >= 0) & (indices < size))
     return indices.clamp(0, size - 1), weights
+
+
+class PixelTable(NamedTuple):
+    """The pixels of a batch as rows: `values` (B·H·W, C), pixel (y, x) of image b in row
+    b · image_step + y · line_step + x · pixel_step."""
+
+    values: Tensor
+    image_step: int
+    line_step: int
+    pixel_step: int
+
+
+def pixel_table(x: Tensor) -> PixelTable:
+    """A view of images (B, C, H, W) that are channels-last; of others one transposition, image index last: the fastest."""
+    batch, channels, height, width = x.shape
+    pixels = height * width
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return PixelTable(x.permute(0, 2, 3, 1).reshape(batch * pixels, channels), pixels, width, 1)
+    values = x.reshape(batch * channels, pixels).T.contiguous().view(batch * pixels, channels)
+    return PixelTable(values, 1, width * batch, batch)
 
 
 def _check(x: Tensor, function: str, *, floating: bool) -> tuple[int, int]:
