@@ -7,6 +7,7 @@ from torch import Tensor
 
 from course_utils.models.layers import positive_integers
 from course_utils.ops.checks import is_number, require_bools
+from course_utils.ops.precision import at_least_float32
 
 
 class Anchors:
@@ -63,16 +64,15 @@ class Anchors:
 
     def _of_map(self, map_: Tensor, sizes: Sequence[float], row_step: int, column_step: int) -> Tensor:
         height, width = map_.shape[2:]
-        kind = {"dtype": torch.promote_types(map_.dtype, torch.float32), "device": map_.device}
-        x, y = torch.arange(width, **kind) * column_step, torch.arange(height, **kind) * row_step
-        y, x = torch.meshgrid(y, x, indexing="ij")
+        around_zero = self._around_zero(sizes, at_least_float32(map_.new_empty(0)))
+        x, y = (torch.arange(cells, device=map_.device) for cells in (width, height))
+        y, x = torch.meshgrid(y * row_step, x * column_step, indexing="ij")
         centres = torch.stack([x, y, x, y], -1)  # (h, w, 4)
-        return (centres[:, :, None] + self._around_zero(sizes, **kind)).view(-1, 4)  # (h · w · per_cell, 4)
+        return (centres[:, :, None] + around_zero).view(-1, 4)  # (h · w · per_cell, 4)
 
-    def _around_zero(self, sizes: Sequence[float], *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    def _around_zero(self, sizes: Sequence[float], like: Tensor) -> Tensor:
         """The anchors of a cell whose centre is at 0: (per_cell, 4)."""
-        root = torch.tensor(self.ratios, dtype=dtype, device=device).sqrt()[:, None]
-        size = torch.tensor(sizes, dtype=dtype, device=device)
+        root, size = like.new_tensor(self.ratios).sqrt()[:, None], like.new_tensor(sizes)
         width, height = (size / root).flatten(), (size * root).flatten()
         corners = torch.stack([-width, -height, width, height], 1) / 2
         return corners.round() if self.legacy else corners

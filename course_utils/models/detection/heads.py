@@ -65,7 +65,7 @@ def mask_head(
     layers: list[nn.Module] = []
     for _ in range(whole_number(convolutions, "convolutions", minimum=0)):
         convolution = conv_norm(channels, width) if norm else [nn.Conv2d(channels, width, 3, padding=1)]
-        layers += [*convolution, nn.ReLU(inplace=True)]
+        layers.append(nn.Sequential(*convolution, nn.ReLU(inplace=True)))
         channels = width
     return with_he_weights(nn.Sequential(*layers, *_doubling(channels, width, num_classes)))
 

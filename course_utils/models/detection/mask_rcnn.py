@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from course_utils.models.backbones.contract import require_backbone
+from course_utils.models.backbones.resnet import resnet50
 from course_utils.models.detection.anchors import Anchors
-from course_utils.models.detection.heads import mask_head
+from course_utils.models.detection.heads import box_head, keypoint_head, mask_head
 from course_utils.models.detection.images import batch_images, resize_images, resized_size, scale_target, size_of
 from course_utils.models.detection.roi_heads import RoIHeads
 from course_utils.models.detection.rpn import RPN
 from course_utils.models.detection.targets import Target, checked_images, checked_targets
+from course_utils.models.detection.torchvision_names import (
+    fasterrcnn_resnet50_fpn_from_torchvision as fasterrcnn_resnet50_fpn_from_torchvision,
+    keypointrcnn_resnet50_fpn_from_torchvision as keypointrcnn_resnet50_fpn_from_torchvision,
+    maskrcnn_resnet50_fpn_from_torchvision as maskrcnn_resnet50_fpn_from_torchvision,
+    maskrcnn_resnet50_fpn_v2_from_torchvision as maskrcnn_resnet50_fpn_v2_from_torchvision,
+)
 from course_utils.models.fpn import FPN
+from course_utils.models.frozen_norm import with_frozen_norms
 from course_utils.ops.checks import Pair, require_bools, whole_number
 from course_utils.ops.roi import paste_masks
 
@@ -89,7 +97,7 @@ class MaskRCNN(nn.Module):
         else:
             targets = None
         if sizes != given:
-            images = resize_images(images, sizes)
+            images = resize_images(list(images), sizes)
         maps = self.backbone(batch_images(images, self.divisor, self.backbone))
         proposals, first_losses = self.rpn(maps, sizes, targets)
         detections, second_losses = self.roi_heads(maps, proposals, sizes, targets)
@@ -114,3 +122,82 @@ def _as_pyramid(backbone: nn.Module) -> nn.Module:
 def _up_to_32(strides: Sequence[int]) -> list[int]:
     """The strides of the maps that regions read from."""
     return [stride for stride in strides if stride <= 32] or [strides[0]]
+
+
+def maskrcnn_resnet50_fpn(
+    num_classes: int = 91, *, min_size: int = 800, max_size: int = 1333, frozen_eps: float | None = None
+) -> MaskRCNN:
+    """Mask R-CNN on ResNet-50 and FPN, as torchvision has it, with 44,454,513 parameters at 91 classes.
+
+    Source: He et al. 2017, section 3, arXiv:1703.06870.
+
+    `frozen_eps`: None for batch norm that learns, which is what torchvision makes without weights. A number: the norms of the
+    ResNet are frozen, their 53,120 numbers no parameters, and this is added to their variances: 0 for torchvision's weights
+    "COCO_V1", 1e-5 for those of a backbone.
+    """
+    return _with_resnet50(
+        num_classes, mask=mask_head(256, num_classes), sizes=(min_size, max_size), frozen_eps=frozen_eps
+    )
+
+
+def fasterrcnn_resnet50_fpn(
+    num_classes: int = 91, *, min_size: int = 800, max_size: int = 1333, frozen_eps: float | None = None
+) -> MaskRCNN:
+    """Faster R-CNN: `maskrcnn_resnet50_fpn` without masks.
+
+    Source: Ren, He, Girshick and Sun 2015, arXiv:1506.01497; on a pyramid: Lin et al. 2017, section 5.2, arXiv:1612.03144.
+    """
+    return _with_resnet50(num_classes, sizes=(min_size, max_size), frozen_eps=frozen_eps)
+
+
+def keypointrcnn_resnet50_fpn(
+    num_classes: int = 2,
+    *,
+    num_keypoints: int = 17,
+    min_size: int = 800,
+    max_size: int = 1333,
+    frozen_eps: float | None = None,
+) -> MaskRCNN:
+    """Mask R-CNN for keypoints instead of masks, otherwise as `maskrcnn_resnet50_fpn`.
+
+    Source: He et al. 2017, section 5, arXiv:1703.06870.
+    """
+    keypoints = keypoint_head(256, num_keypoints)
+    return _with_resnet50(num_classes, keypoints=keypoints, sizes=(min_size, max_size), frozen_eps=frozen_eps)
+
+
+def maskrcnn_resnet50_fpn_v2(num_classes: int = 91, *, min_size: int = 800, max_size: int = 1333) -> MaskRCNN:
+    """Mask R-CNN with batch norm in pyramid and heads, two convolutions in the RPN and four before the box.
+
+    It has 46,359,409 parameters at 91 classes.
+
+    Source: Li et al. 2021, section 3, arXiv:2111.11429, and torchvision.
+    """
+    box = box_head(256, num_classes, convolutions=4)
+    mask = mask_head(256, num_classes, norm=True)
+    return _with_resnet50(num_classes, box=box, mask=mask, sizes=(min_size, max_size), norm=True, rpn_convolutions=2)
+
+
+def _with_resnet50(
+    num_classes: int,
+    *,
+    box: nn.Module | None = None,
+    mask: nn.Module | None = None,
+    keypoints: nn.Module | None = None,
+    sizes: Pair,
+    frozen_eps: float | None = None,
+    norm: bool = False,
+    rpn_convolutions: int = 1,
+) -> MaskRCNN:
+    """A detector as torchvision wires it."""
+    resnet = resnet50()
+    if frozen_eps is not None:
+        resnet = with_frozen_norms(resnet, eps=frozen_eps)
+    backbone = FPN(resnet, 256, extra="pool", norm=norm)
+    rpn = RPN(256, Anchors(backbone.strides, legacy=True), convolutions=rpn_convolutions)
+    heads = RoIHeads(
+        256, _up_to_32(backbone.strides), num_classes, box=box, mask=mask, keypoints=keypoints, legacy=True
+    )
+    return MaskRCNN(
+        backbone, num_classes, rpn=rpn, roi_heads=heads, min_size=sizes[0], max_size=sizes[1], divisor=32, legacy=True
+    )

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from course_utils.models.detection.assignment import balanced_sample, match_boxes
 from course_utils.models.detection.heads import box_head
+from course_utils.models.detection.images import size_of
 from course_utils.models.detection.region_targets import (
     keypoint_loss,
     keypoint_targets,
@@ -131,8 +132,8 @@ class RoIHeads(nn.Module):
         losses = {"classes": cross_entropy(logits, labels, reduction="sum") / count, "boxes": missed / count}
         if self.mask is not None:
             drawn = self.mask(self.pooling(maps, regions, self.grid_size))  # (N, K, m, m)
-            size = drawn.shape[2:]
-            masks = [mask_targets(target["masks"], *own, size, legacy=self.legacy) for target, *own in parts]
+            size = size_of(drawn)
+            masks = [mask_targets(target["masks"], box, n, size, legacy=self.legacy) for target, box, n in parts]
             losses["masks"] = self.mask_loss(drawn, own_labels, torch.cat(masks))
         if self.keypoints is not None:
             drawn = self.keypoints(self.pooling(maps, regions, self.grid_size))  # (N, K, m, m)

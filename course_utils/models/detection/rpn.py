@@ -70,10 +70,8 @@ class RPN(nn.Module):
         self.shared = nn.Sequential(*layers)
         self.objectness = nn.Conv2d(channels, anchors.per_cell, 1)
         self.offsets = nn.Conv2d(channels, 4 * anchors.per_cell, 1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        for name, parameter in self.named_parameters():
+            nn.init.zeros_(parameter) if name.endswith("bias") else nn.init.normal_(parameter, std=0.01)
 
     def forward(
         self, maps: Sequence[Tensor], image_sizes: Sequence[Pair], targets: Sequence[Target] | None = None
@@ -106,11 +104,11 @@ class RPN(nn.Module):
         """The best boxes of each level, and of these what non-maximum suppression within the level leaves: (n, 4) an image."""
         before, after = (pair[0 if self.training else 1] for pair in (self.before_nms, self.after_nms))
         scores, boxes, levels = [], [], []
-        for level, (score, offset, anchor) in enumerate(zip(logits, offsets, anchors, strict=True)):
+        for number, (score, offset, anchor) in enumerate(zip(logits, offsets, anchors, strict=True)):
             score, best = score.topk(min(before, score.shape[1]), 1)  # (B, n)
             scores.append(score)
             boxes.append(decode(offset.gather(1, best[..., None].expand(-1, -1, 4)), anchor[best]))  # (B, n, 4)
-            levels.append(torch.full_like(best, level))
+            levels.append(torch.full_like(best, number))
         score, box, level = torch.cat(scores, 1), torch.cat(boxes, 1), torch.cat(levels, 1)
         box = torch.stack([clip_boxes(some, size) for some, size in zip(box, image_sizes, strict=True)])
         large = (box[..., 2:] - box[..., :2] >= SMALLEST).all(-1)
