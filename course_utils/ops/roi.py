@@ -185,16 +185,21 @@ def multiscale_roi_align(
     boxes = torch.cat([image[:, None].to(corners.dtype), corners], 1)  # (N, 5)
     parts, members = [], []
     for level, (one, stride) in enumerate(zip(features, steps, strict=True), lowest):
-        members.append((levels == level).nonzero()[:, 0])
+        chosen = (levels == level).nonzero()[:, 0]
+        if len(chosen) == 0 < len(boxes):
+            continue
         part = roi_align(
             one,
-            boxes[members[-1]],
+            boxes if len(chosen) == len(boxes) else boxes[chosen],
             output_size,
             spatial_scale=1 / stride,
             sampling_ratio=sampling_ratio,
             aligned=aligned,
         )
+        if len(chosen) == len(boxes):  # which need not be brought into order
+            return part
         parts.append(part.permute(0, 2, 3, 1))
+        members.append(chosen)
     return torch.cat(parts)[torch.cat(members).argsort()].permute(0, 3, 1, 2)  # in the order of the boxes
 
 
