@@ -39,8 +39,10 @@ class _RowSums(torch.autograd.Function):
             result = order // rows.shape[1]
         else:
             numbers = torch.arange(len(counts), device=counts.device)
-            result = numbers.repeat_interleave(counts, output_size=len(rows))[order]
+            result = numbers.repeat_interleave(counts, output_size=len(rows)).index_select(0, order)
         starts = torch.searchsorted(by_row, torch.arange(ctx.rows_of_table, dtype=by_row.dtype, device=by_row.device))
-        gradient, weights = at_least_float32(gradient), at_least_float32(weights.flatten()[order])
+        # index_select takes a fifth of the time of indexing.
+        weights = at_least_float32(weights.flatten().index_select(0, order))
+        gradient = at_least_float32(gradient)
         found = embedding_bag(result, gradient.contiguous(), starts, mode="sum", per_sample_weights=weights)
         return found.to(ctx.type), None, None, None
