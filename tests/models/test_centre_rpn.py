@@ -49,6 +49,11 @@ def test_the_cells_around_the_centre_answer():
     assert cells[1, 1] == 1 and not fit[24:].any()
 
 
+def test_a_centre_that_is_a_whole_stride_away_is_not_near():
+    fit = rpn_of().fit_of(*anchors_of(), boxes((2, 2, 10, 10))[None])[0, :, 0]  # around (6, 6), the centre of cell (1, 1)
+    assert torch.equal(fit[:24].view(4, 6).nonzero(), torch.tensor([[1, 1]]))
+
+
 def test_a_lower_threshold_lets_other_shapes_answer():
     fit = rpn_of(fit=0.25).fit_of(*anchors_of(), boxes((4, 4, 12, 12))[None])[0, :, 0]
     assert torch.equal(fit[24:].view(2, 3), torch.tensor([[0.25, 0.25, 0], [0.25, 0.25, 0]]))
