@@ -50,7 +50,9 @@ def test_the_cells_around_the_centre_answer():
 
 
 def test_a_centre_that_is_a_whole_stride_away_is_not_near():
-    fit = rpn_of().fit_of(*anchors_of(), boxes((2, 2, 10, 10))[None])[0, :, 0]  # around (6, 6), the centre of cell (1, 1)
+    fit = rpn_of().fit_of(*anchors_of(), boxes((2, 2, 10, 10))[None])[
+        0, :, 0
+    ]  # around (6, 6), the centre of cell (1, 1)
     assert torch.equal(fit[:24].view(4, 6).nonzero(), torch.tensor([[1, 1]]))
 
 

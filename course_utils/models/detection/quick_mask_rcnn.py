@@ -7,6 +7,7 @@ from course_utils.models.detection.centre_rpn import CentreRPN
 from course_utils.models.detection.fine_pyramid import FinePyramid
 from course_utils.models.detection.mask_rcnn import MaskRCNN
 from course_utils.models.detection.quick_heads import MaskLoss, Pooling, QuickRoIHeads
+from course_utils.models.pretrained import check_weights_name, load_own
 from course_utils.models.quick_unet import QuickResNet
 
 WIDTHS = (16, 32, 64, 96, 96)
@@ -20,6 +21,7 @@ def quick_mask_rcnn(
     mask_loss: MaskLoss | None = None,
     softmax_masks: bool = False,
     jittered: int = 3,
+    weights: str | None = None,
 ) -> MaskRCNN:
     """A Mask R-CNN that learns from nothing in two minutes on one core: 717,390 parameters at 8 classes.
 
@@ -29,6 +31,8 @@ def quick_mask_rcnn(
 
     - `backbone`: another one, with maps at strides 2, 4, 8 and 16.
     - `pooling`, `mask_loss`, `softmax_masks`, `jittered`: see `QuickRoIHeads`.
+    - `weights="nuclei"`: it has learnt to find nuclei in microscope images, with 2 classes and its own backbone; see
+      `recipes.nuclei`.
 
     Shapes: as `MaskRCNN`; in training the images of a batch have one size.
 
@@ -36,8 +40,14 @@ def quick_mask_rcnn(
     finest map; anchors near an object's centre answer for it, and all anchors are learnt from; true boxes, jittered, join the
     proposals; boxes are learnt by generalised IoU; batch norm and layer norm everywhere; about a sixtieth of the parameters.
 
-    Raises: ValueError as these classes.
+    Raises: ValueError as these classes, for other weights, and for weights of another network; as `pretrained.load_own`.
     """
+    check_weights_name(weights, "nuclei")
+    if weights is not None and (num_classes != 2 or backbone is not None):
+        raise ValueError(
+            f'The weights "{weights}" are those of 2 classes on the network\'s own backbone, but num_classes is {num_classes!r}'
+            f'{"" if backbone is None else " and there is another backbone"}; write `quick_mask_rcnn(2, weights="{weights}")`.'
+        )
     pyramid = FinePyramid(QuickResNet(WIDTHS, 1) if backbone is None else backbone)
     rpn = CentreRPN(pyramid.channels[-1], small_anchors())
     heads = QuickRoIHeads(
@@ -49,7 +59,10 @@ def quick_mask_rcnn(
         softmax_masks=softmax_masks,
         jittered=jittered,
     )
-    return MaskRCNN(pyramid, num_classes, rpn=rpn, roi_heads=heads)
+    model = MaskRCNN(pyramid, num_classes, rpn=rpn, roi_heads=heads)
+    if weights is not None:
+        load_own(model, f"quick_mask_rcnn_{weights}.safetensors")
+    return model
 
 
 def small_anchors() -> Anchors:
