@@ -157,18 +157,18 @@ match_anchors = Exercise(
         (torch.zeros(3, 0, dtype=torch.float64), 0.7, 0.3),
         (_table((0.52, 0.54), (0.47, 0.11), (0.5, 0.22), (0.88, 0.33), (0.49, 0.93)), 0.5, 0.5),
         (
-            _table(
-                (0.02, 0.375, 0.61), (0.71, 0.375, 0.13), (0.03, 0.07, 0.68), (0.72, 0.09, 0.01), (0.62, 0.3, 0.17)
-            ),
+            _table((0.02, 0.375, 0.61), (0.71, 0.375, 0.13), (0.03, 0.07, 0.68), (0.72, 0.09, 0.01), (0.62, 0.3, 0.17)),
             0.7,
             0.3,
         ),
     ],
     [*SLIPS, last_of_a_tie],
     [
-        "`iou.max(dim=1)` gives two things: each anchor's largest IoU, and with which object. What do the thresholds make of them?",
+        "`iou.max(dim=1)` gives two things: each anchor's largest IoU, and with which object. What do the thresholds make "
+        "of them?",
         "Now the other way round: what is the largest IoU of each object, and which anchors have exactly that one?",
-        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether some object needs it. These get their n as well.",
+        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether some object needs it. These get their n as "
+        "well.",
     ],
     common_errors={
         "Expected reduction dim": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",

@@ -3,7 +3,6 @@
 import itertools
 
 import torch
-import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -106,15 +105,15 @@ best_of_each_prediction
     You let each predicted instance take its best true one, so that a true instance may be taken twice. Each has one partner.
     - rows, columns = linear_sum_assignment(iou, maximize=True)
     - return float(iou[rows, columns].sum()) / max(iou.shape)
-    + largest = F.pad(iou, (0, 1)).amax(dim=1)
-    + return float(largest.sum()) / max(iou.shape)
+    + largest = [max(row, default=0.0) for row in iou.tolist()]
+    + return sum(largest) / max(iou.shape)
 
 best_of_each_truth
     You let each true instance take its best predicted one, so that a predicted instance may be taken twice. Each has one partner.
     - rows, columns = linear_sum_assignment(iou, maximize=True)
     - return float(iou[rows, columns].sum()) / max(iou.shape)
-    + largest = F.pad(iou, (0, 0, 0, 1)).amax(dim=0)
-    + return float(largest.sum()) / max(iou.shape)
+    + largest = [max(row, default=0.0) for row in iou.T.tolist()]
+    + return sum(largest) / max(iou.shape)
 
 mean_of_the_pairs
     You divide by the number of pairs. Instances that are left over count as well, as 0: otherwise one good guess is a full score.
@@ -182,8 +181,8 @@ best_permutation = Exercise(
     [*SLIPS, each_in_turn, permutations_cut_off, mean_of_the_overlapping_pairs],
     [
         "In [[0.9, 0.8], [0.85, 0.1]] there are two ways to pair. Which sums have they, and which one is the version given?",
-        "All ways can be tried by `itertools.permutations`; with many instances that takes for ever. SciPy has a method that does "
-        "not try them: `scipy.optimize.linear_sum_assignment`.",
+        "All ways can be tried by `itertools.permutations`; with many instances that takes for ever. SciPy has a method that "
+        "does not try them: `scipy.optimize.linear_sum_assignment`.",
         "`rows, columns = linear_sum_assignment(iou, maximize=True)`; the pairs have the IoUs `iou[rows, columns]`.",
     ],
     reference=lambda iou: matching.best_matching(iou).mean_iou,

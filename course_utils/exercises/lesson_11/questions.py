@@ -7,13 +7,14 @@ ALIGN = ("RoIAlign, moved by 0.25", "RoIAlign, moved by 0.5")
 CELLS = ("cells of 5 pixels",)
 
 WRONG_POOL: WrongNumbers = {  # at either place the wrong number, where this mistake gives one that no other gives
-    "smaller_or_mean": (
+    "mean_or_column_lost": (
         (4, None),
-        "that is the mean of the first three columns, or the box without its last column. It has one more, and the maximum counts.",
+        "either the box has lost its last column, or you take the mean and not the maximum.",
     ),
-    "not_rounded_to_the_nearest": (
-        (6, 5),
-        "either the corners are not rounded to the *nearest* cell, with a half going up, or a column is missing or too many.",
+    "rounded_up": ((6, None), "the corners are at 3.25 and 7.25 now. To which whole numbers are they nearest?"),
+    "rounded_down": (
+        (None, 5),
+        "either a half is not rounded up, or the box has lost its last column, or you take the mean and not the maximum.",
     ),
     "whole_box": ((7, 8), "that is the maximum of the whole box. Asked for is the first of two bins."),
     "first_column": ((3, 4), "that is the first column of the box alone. What is the maximum of the bin?"),
@@ -26,7 +27,10 @@ WRONG_ALIGN: WrongNumbers = {
         "that is where the centre of the bin lies. But the ramp has the value i at the centre of column i, which is i + ½.",
     ),
     "rounded": ((3.5, None), "so it was before the box moved. RoIAlign rounds nothing, and so it notices."),
-    "rounded_before_half": ((None, 3.5), "so it was before the box moved. RoIAlign rounds nothing, and so it notices."),
+    "as_before": (
+        (None, 3.5),
+        "so it was before the box moved, and that is where the box begins now. Where is the centre of its first bin?",
+    ),
     "whole_box": (
         (4.75, None),
         "that is the mean of the whole box. Asked for is the first of two bins.",
@@ -38,7 +42,6 @@ WRONG_ALIGN: WrongNumbers = {
     "pool": ((5, 6), "that is RoIPool. RoIAlign takes the mean of samples, and rounds nothing."),
     "left_edge": ((3.25, None), "that is where the box begins. A bin has a mean: it belongs to the bin's centre."),
     "half_off_the_edge": ((2.75, 3), "so large is the ramp where the box begins. A bin has a mean, at its centre."),
-    "twice_half": ((None, 3.25), "you take half a cell off too much, or moved the box by half as much."),
 }
 WRONG_CELLS: WrongNumbers = {
     "inverted": ((3.2,), "so many times does the object go into one cell. How much of a cell is it?"),
@@ -52,17 +55,18 @@ POOLED = mistakes_by_item((POOL, WRONG_POOL), (ALIGN, WRONG_ALIGN), (CELLS, WRON
 
 two_poolings = Answer(
     "two_poolings",
-    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = 7, in "
-    "cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves upwards); the "
+    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = 7, "
+    "in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves upwards); the "
     "column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the bins outwards, so "
     "that a column in the middle belongs to both, and takes the maximum. So its first bin gives 5. RoIAlign rounds nothing, and "
     "takes the mean of bilinear samples; the value i stands at the centre of column i. Its first bin gives 3.5. What does the "
     "first bin give once the box has moved to the right by 0.25, and by 0.5? And how many cells wide is an object of 5 pixels on "
-    "a map of stride 16?",
+    "a map of stride 16 (to two decimals)?",
     dict(zip((*POOL, *ALIGN, *CELLS), (5, 6, 3.75, 4, 0.3125), strict=True)),
     POOLED,
     [
-        "RoIPool: where are the two corners after rounding? From x = 3 to 7 it has the columns 3 to 7, and the first bin 3, 4, 5.",
+        "RoIPool: where are the two corners after rounding? From x = 3 to 7 it has the columns 3 to 7, and the first bin "
+        "3, 4, 5.",
         "RoIAlign: on a ramp, a mean of regular samples is the value at their centre. Where is the centre of the first bin?",
         "At x = 5, the end of column 4, the ramp is at 4.5. So what is it at the centre of the bin, half a cell less?",
     ],
@@ -85,14 +89,15 @@ _REPORTS = {
     "precision: 0.97.",
     "cells": "Instances without classes. Predicted and true cells are paired one to one, as well as can be. The mean mask IoU of "
     "the 80 pairs is 0.91, in images of 200 true cells. So the images are segmented nearly perfectly.",
-    "needles": "Needles, two pixels wide, lie in all directions. A detection is a hit if the smallest rectangle around it and that "
-    "around a true needle have an IoU of at least 0.5. Mask AP50: 0.88.",
-    "grains": "Instances without classes. Predicted grain 1 is compared with true grain 1, 2 with 2, and so on. The mean mask IoU "
-    "over all true grains is 0.06. So the network has learnt nothing.",
-    "nuclei": "Each pixel is called nucleus or background. The mean IoU of the two classes is 0.96. So the nuclei can be counted.",
-    "cars": "The detections of all images are sorted by score. One after the other takes the free car of its image that it overlaps "
-    "best, if their mask IoU reaches the threshold. Precision is taken at 101 recalls, 0 where a recall is not reached, and the mean "
-    "is taken over ten thresholds: 0.37.",
+    "needles": "Needles, two pixels wide, lie in all directions. A detection is a hit if the smallest rectangle around it and "
+    "that around a true needle that is still free have an IoU of at least 0.5. Mask AP50: 0.88.",
+    "grains": "Instances without classes. Predicted grain 1 is compared with true grain 1, 2 with 2, and so on. The mean mask "
+    "IoU over all true grains is 0.06. So the network has learnt nothing.",
+    "nuclei": "Each pixel is called nucleus or background. The mean IoU of the two classes is 0.96. So the nuclei can be "
+    "counted.",
+    "cars": "The detections of all images are sorted by score. One after the other takes the free car of its image that it "
+    "overlaps best, if their mask IoU reaches the threshold. Precision is taken at 101 recalls, 0 where a recall is not reached, and the "
+    "mean is taken over ten thresholds: 0.37.",
 }
 _WRONG_WITH = {
     "streets": STUFF,
@@ -120,6 +125,7 @@ _TOLD = {  # of single reports
     ("cells", TWICE): "the pairs are one to one. How many cells have none?",
     ("needles", NOTHING): "two crossing needles have nearly the same rectangle around them. And the same masks?",
     ("grains", NOTHING): "who says that grain 1 of the prediction is grain 1 of the truth?",
+    ("nuclei", TWICE): "there is no object in this map that could count twice. Why not?",
     ("nuclei", NOTHING): "where two nuclei touch, what does this map say?",
     ("nuclei", STUFF): "the background is scored here, it is one of the two classes. What is not in the map at all?",
     ("nuclei", MISSED): "a missed nucleus lowers the IoU a little, pixel by pixel. What is not in the map at all?",
@@ -136,15 +142,15 @@ _MISTAKEN = [
 faulty_reports = Answer(
     "faulty_reports",
     "Seven reports, made up for this exercise. Name what is wrong with each of them, or 'nothing'.\n\n"
-    + "\n\n".join(f"{name}: {text}" for name, text in _REPORTS.items()),
+    + "\n\n".join(f"**{name}:** {text}" for name, text in _REPORTS.items()),
     _WRONG_WITH,
     _MISTAKEN,
     [
         "What is the report's conclusion about, and what does its number measure? What could be bad without the number noticing?",
         "Each of the six faults is in one report. Begin with those in which two numbers do not fit each other.",
     ],
-    explanation="Instances with scores have mask AP, class-free instances the best permutation, semantic maps mean IoU. A panoptic "
-    "map, objects and stuff together, has a score of its own, panoptic quality: lesson 13.",
+    explanation="Instances with scores have mask AP, class-free instances the best permutation, semantic maps mean IoU. A "
+    "panoptic map, objects and stuff together, has a score of its own, panoptic quality: lesson 13.",
     options=CHOICES,
     difficulty=1,
     minutes=6,

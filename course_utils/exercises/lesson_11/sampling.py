@@ -10,6 +10,8 @@ from course_utils.exercises.task import with_variants
 from course_utils.ops import roi
 from course_utils.ops.resample import bilinear_sample
 
+ONE_MAP = "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to both, `[None]`."
+
 
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
     """Cut a box (4,), (x1, y1, x2, y2) in cells, out of features (C, H, W), in which cell i covers [i, i + 1): divide it into
@@ -29,7 +31,7 @@ def _by_the_package(features: Tensor, box: Tensor, bins: tuple, samples: int) ->
 
 def _numbered(first: float, *shape: int) -> Tensor:
     count = torch.Size(shape).numel()
-    return ((torch.arange(count) * 7) % count * 0.75 + first).reshape(shape).double()
+    return ((torch.arange(count) * 11) % count * 0.75 + first).reshape(shape).double()
 
 
 def _box(*coordinates: float) -> Tensor:
@@ -40,6 +42,12 @@ def _draw_box(generator: torch.Generator) -> tuple[Tensor, Tensor, tuple, int]:
     features = torch.randint(-39, 40, (2, 7, 9), generator=generator).double() / 4
     low, side = (torch.randint(*range_, (2,), generator=generator).double() / 8 for range_ in ((0, 17), (5, 36)))
     return features, torch.cat([low, low + side]), (2, 3), 2
+
+
+def not_aligned(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
+    """You read half a cell too far to the bottom right, and a small box as if it were a whole cell: so does the library, if it is
+    not told `aligned=True`."""
+    return roi.roi_align(features[None], [box[None]], bins, sampling_ratio=samples, aligned=False)[0]
 
 
 @with_variants(
@@ -174,17 +182,18 @@ roi_align = Exercise(
         (_numbered(-7.75, 1, 1, 7), _box(5.125, 0.375, 5.375, 0.875), (1, 3), 2),
         (_numbered(-16.25, 2, 6, 8), _box(6.75, 2.25, 6.75, 4.625), (3, 1), 2),
     ],
-    [*SLIPS, whole_cells_of_each_bin],
+    [*SLIPS, not_aligned, whole_cells_of_each_bin],
     [
-        "Along x the box has columns · samples equal fields. Where is the centre of the first one, and how far is it to the next?",
+        "Along x the box has columns · samples equal fields. Where is the centre of the first one, and how far is it to the "
+        "next?",
         "`torch.stack(torch.meshgrid(x, y, indexing='xy'), dim=-1)` makes a table of points (x, y). "
         "`bilinear_sample(features[None], points[None])` reads them, in continuous coordinates.",
         "Field k of n has its centre at x1 + (x2 - x1) · (k + ½) / n. Then blocks of samples x samples values become one each.",
     ],
     reference=_by_the_package,
     common_errors={
-        "points must be": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to both, `[None]`.",
-        "bilinear_sample needs": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to both, `[None]`.",
+        "points must be": ONE_MAP,
+        "bilinear_sample needs": ONE_MAP,
         "must be tensors": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
         "only one element tensors": "The box's coordinates are numbers in a tensor: `x1, y1, x2, y2 = box`.",
     },
