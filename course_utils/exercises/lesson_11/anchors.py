@@ -172,7 +172,7 @@ match_anchors = Exercise(
     ],
     common_errors={
         "Expected reduction dim": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
-        "max(): Expected": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
+        "empty sequence": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
         "must match the size of tensor": "Anchors are the rows of iou, objects its columns: `dim=1` goes along the objects.",
     },
     draw=_draw_table,

@@ -7,6 +7,8 @@ from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
 from course_utils.metrics import average_precision as curves
 
+NOT_REACHED = "Where no detection reaches a recall there is no largest precision: the height is 0 there."
+
 
 def average_precision(scores: Tensor, hits: Tensor, positives: int) -> float:
     """COCO's average precision of one class. N detections have scores (N,), any numbers, and hits (N,), true or false;
@@ -159,10 +161,11 @@ average_precision = Exercise(
     ),
     common_errors={
         "cumsum": "`cumsum` needs to know along which axis: `cumsum(0)`.",
+        "Expected reduction dim": NOT_REACHED,
+        "empty sequence": NOT_REACHED,
+        "iterable argument is empty": NOT_REACHED,
+        "non-empty TensorList": "There may be no detections at all.",
         "IndexError": "There may be no detections, and a recall may never be reached: then there is no place to look at.",
-        "Expected reduction dim": "Where no detection reaches a recall there is no largest precision: the height is 0 there.",
-        "max(): Expected": "Where no detection reaches a recall there is no largest precision: the height is 0 there.",
-        "iterable argument is empty": "Where no detection reaches a recall there is no largest precision: the height is 0 there.",
         "ZeroDivisionError": "What do you divide by? There may be no detections, or none that is a hit.",
     },
     draw=_draw_detections,

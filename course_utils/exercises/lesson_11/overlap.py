@@ -150,7 +150,7 @@ box_iou = Exercise(
     common_errors={
         "ZeroDivisionError": "Where neither box has an area the union is 0. Ask before you divide; the question says what the "
         "answer is.",
-        "not enough values to unpack": "a and b are one box each, four numbers: `x1, y1, x2, y2 = a`.",
+        "too many indices": "a and b are one box each, four numbers: `x1, y1, x2, y2 = a`.",
         "clamp() received an invalid": "Of a tensor `.clamp(min=0)`, of a Python number `max(0, ...)`.",
     },
     draw=_draw_boxes,

@@ -190,7 +190,7 @@ best_permutation = Exercise(
     common_errors={
         "ZeroDivisionError": "What do you divide by? There may be no instances on one side, or on both.",
         "Expected reduction dim": "There may be no instances on one side: then there is no largest IoU.",
-        "argmax(): Expected": "There may be no instances on one side: then there is no largest IoU.",
+        "empty sequence": "There may be no instances on one side: then there is no largest IoU.",
     },
     draw=_draw_table,
     library=("best_matching", "match_instances"),

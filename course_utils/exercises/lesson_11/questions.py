@@ -56,8 +56,8 @@ POOLED = mistakes_by_item((POOL, WRONG_POOL), (ALIGN, WRONG_ALIGN), (CELLS, WRON
 two_poolings = Answer(
     "two_poolings",
     "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = 7, "
-    "in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves upwards); the "
-    "column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the bins outwards, so "
+    "in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves upwards); "
+    "the column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the bins outwards, so "
     "that a column in the middle belongs to both, and takes the maximum. So its first bin gives 5. RoIAlign rounds nothing, and "
     "takes the mean of bilinear samples; the value i stands at the centre of column i. Its first bin gives 3.5. What does the "
     "first bin give once the box has moved to the right by 0.25, and by 0.5? And how many cells wide is an object of 5 pixels on "
@@ -96,8 +96,8 @@ _REPORTS = {
     "nuclei": "Each pixel is called nucleus or background. The mean IoU of the two classes is 0.96. So the nuclei can be "
     "counted.",
     "cars": "The detections of all images are sorted by score. One after the other takes the free car of its image that it "
-    "overlaps best, if their mask IoU reaches the threshold. Precision is taken at 101 recalls, 0 where a recall is not reached, and the "
-    "mean is taken over ten thresholds: 0.37.",
+    "overlaps best, if their mask IoU reaches the threshold. Precision is taken at 101 recalls, 0 where a recall is not reached. "
+    "The mean over ten thresholds is 0.37.",
 }
 _WRONG_WITH = {
     "streets": STUFF,

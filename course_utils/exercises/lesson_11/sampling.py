@@ -10,8 +10,6 @@ from course_utils.exercises.task import with_variants
 from course_utils.ops import roi
 from course_utils.ops.resample import bilinear_sample
 
-ONE_MAP = "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to both, `[None]`."
-
 
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
     """Cut a box (4,), (x1, y1, x2, y2) in cells, out of features (C, H, W), in which cell i covers [i, i + 1): divide it into
@@ -192,9 +190,9 @@ roi_align = Exercise(
     ],
     reference=_by_the_package,
     common_errors={
-        "points must be": ONE_MAP,
-        "bilinear_sample needs": ONE_MAP,
-        "must be tensors": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
+        "points must be a tensor": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
+        "bilinear_sample needs": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to "
+        "both, `[None]`.",
         "only one element tensors": "The box's coordinates are numbers in a tensor: `x1, y1, x2, y2 = box`.",
     },
     draw=_draw_box,

@@ -9,6 +9,7 @@ from course_utils.exercises.slips import read_slips
 from course_utils.ops import suppression
 
 box_iou = overlap.box_iou._solution  # in the notebook, the student's own
+TWO_BOXES = "`box_iou` of this lesson compares two boxes, each of four numbers: `box_iou(boxes[n], boxes[m])`."
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float) -> list:
@@ -149,7 +150,9 @@ nms = Exercise(
     ],
     reference=suppression.nms,
     common_errors={
-        "box_iou needs": "`box_iou` of this lesson compares two boxes, each of four numbers: `box_iou(boxes[n], boxes[m])`.",
+        "must match the size of tensor": TWO_BOXES,
+        "too many indices": TWO_BOXES,
+        "All pairs are formed": TWO_BOXES,
         "changed size during iteration": "You take boxes out of what you go through. Collect those that are kept in a new list.",
         "list index out of range": "You take boxes out of what you go through. Collect those that are kept in a new list.",
     },
