@@ -8,10 +8,11 @@ from course_utils.exercises.slips import read_slips
 
 
 def match_anchors(iou: Tensor, high: float, low: float) -> Tensor:
-    """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). Let u be an
-    anchor's largest IoU, and n the number of the object that it has it with (the first, of several). The anchor gets n if
-    u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. But if for some object no anchor has a larger IoU
-    than this one, it gets its n whatever u is; several anchors may. Each object overlaps some anchor. With M = 0, all is -1."""
+    """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). An anchor's own
+    object is the one that it overlaps most (the first, of several), and u its IoU with that. It gets the number of its object if
+    u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. Then the best anchors of each object, all those
+    that have the largest IoU with it, get the number of their own object as well, whatever u is. Each object overlaps some
+    anchor. If there are no objects, M = 0, all anchors are background."""
     if iou.shape[1] == 0:
         return torch.full((len(iou),), -1)
     largest, best = iou.max(dim=1)
@@ -29,7 +30,7 @@ def _draw_table(generator: torch.Generator) -> tuple[Tensor, float, float]:
 
 
 def last_of_a_tie(iou: Tensor, high: float, low: float) -> Tensor:
-    """Of several anchors that overlap an object best, you keep the last one only: they are equally good, and all get their n."""
+    """Of several anchors that overlap an object best, you keep the last one only: they are equally good, and none of them is left out."""
     if iou.shape[1] == 0:
         return torch.full((len(iou),), -1)
     largest, best = iou.max(dim=1)
@@ -42,7 +43,7 @@ def last_of_a_tie(iou: Tensor, high: float, low: float) -> Tensor:
 SLIPS = read_slips("""
 best_anchors_forgotten
     You look at the thresholds alone. An object whose best anchor stays below `high` would have no anchor at all, and never be
-    found: read the sentence that begins with "But".
+    found: read the sentence that begins with "Then".
     - return torch.where(needed, best, labels)
     + return labels
 
@@ -79,13 +80,13 @@ objects_ask_only
     + largest > 1
 
 first_of_a_tie
-    Of several anchors that overlap an object best, you keep the first one only: they are equally good, and all get their n.
+    Of several anchors that overlap an object best, you keep the first one only: they are equally good, and none of them is left out.
     - needed = (iou == iou.max(dim=0).values).any(dim=1)
     + needed = torch.zeros_like(best, dtype=torch.bool)
     + needed[iou.argmax(dim=0)] = True
 
 gets_the_object
-    An anchor that is the best one for some object gets this object in your answer. It gets its own n: the object that it
+    An anchor that is the best one for some object gets this object in your answer. Its own object is the one that it
     overlaps most, which may be another one.
     - return torch.where(needed, best, labels)
     + for number in range(iou.shape[1]):
@@ -93,7 +94,7 @@ gets_the_object
     + return labels
 
 gets_the_object_once
-    An anchor that is the best one for some object gets this object in your answer. It gets its own n: the object that it
+    An anchor that is the best one for some object gets this object in your answer. Its own object is the one that it
     overlaps most, which may be another one. And of a tie, all anchors count.
     - return torch.where(needed, best, labels)
     + labels[iou.argmax(dim=0)] = torch.arange(iou.shape[1])
@@ -108,6 +109,11 @@ low_is_background
     An anchor whose IoU is exactly `low` is no background any more: that is *below* `low`.
     - largest < low
     + largest <= low
+
+low_is_no_mans_land
+    An anchor whose IoU is exactly `low` is neither background nor ignored in your answer. "Between" begins at `low`.
+    - torch.where(largest < low, -1, -2)
+    + torch.where(largest < low, -1, torch.where(largest > low, -2, best))
 
 wrong_axis
     Your answer has one entry for each object. Each *anchor* needs one: look for the best object along the axis of the objects.
@@ -153,7 +159,7 @@ match_anchors = Exercise(
     [
         (_table((0.75, 0.1), (0.45, 0.2), (0.05, 0.15), (0.1, 0.25)), 0.7, 0.3),
         (_table((0.25,), (0.25,), (0.125,)), 0.7, 0.3),
-        (_table((0.78, 0.64, 0.12), (0.75, 0.06, 0.51), (0.25, 0.31, 0.18), (0.04, 0.64, 0.02)), 0.75, 0.25),
+        (_table((0.78, 0.64, 0.12), (0.75, 0.06, 0.51), (0.25, 0.21, 0.18), (0.04, 0.64, 0.02)), 0.75, 0.25),
         (torch.zeros(3, 0, dtype=torch.float64), 0.7, 0.3),
         (_table((0.52, 0.54), (0.47, 0.11), (0.5, 0.22), (0.88, 0.33), (0.49, 0.93)), 0.5, 0.5),
         (
@@ -167,8 +173,8 @@ match_anchors = Exercise(
         "`iou.max(dim=1)` gives two things: each anchor's largest IoU, and with which object. What do the thresholds make "
         "of them?",
         "Now the other way round: what is the largest IoU of each object, and which anchors have exactly that one?",
-        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether some object needs it. These get their n as "
-        "well.",
+        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether some object needs it. These get their "
+        "object as well.",
     ],
     common_errors={
         "Expected reduction dim": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",

@@ -90,6 +90,12 @@ area_under_the_curve
     - points = [n / 100 for n in range(101)]
     + points = [n / positives for n in range(1, positives + 1)]
 
+trapezoids
+    You join the points by straight lines and take the area below. No detection stands between two points: the curve goes down
+    in steps, and its heights are the highest precision from there on.
+    - return sum(heights) / len(heights)
+    + return float(torch.trapezoid(precision, recall))
+
 recall_0_left_out
     You leave out the recall 0. There are 101 of them, from 0 to 1, both ends included.
     - range(101)

@@ -42,6 +42,12 @@ clamped_too_late
     - .clamp(min=0).prod()
     + .prod().clamp(min=0)
 
+apart_in_one_direction
+    Your intersection is empty if both its width and its height are below 0. One of them is enough: boxes side by side do not
+    touch, either.
+    - .clamp(min=0).prod()
+    + .prod() * bool((high - low).max() > 0)
+
 absolute_sides
     You take the absolute value of the sides of the intersection. Then boxes that lie far apart seem to share a lot.
     - .clamp(min=0).prod()

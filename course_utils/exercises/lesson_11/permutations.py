@@ -1,7 +1,5 @@
 """The best permutation of instances whose numbers mean nothing."""
 
-import itertools
-
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -62,24 +60,18 @@ def _each_in_turn(iou: Tensor) -> float:
     return total / max(iou.shape)
 
 
-@with_variants(lambda iou: _by_permutations(iou.T))
+@with_variants(
+    lambda iou: _best_sum(iou[: iou.shape[1]]) / max(iou.shape) if max(iou.shape) else 1.0,
+    lambda iou: _best_sum(iou[:, : len(iou)]) / max(iou.shape) if max(iou.shape) else 1.0,
+)
 def permutations_cut_off(iou: Tensor) -> float:
-    """You try the permutations of as many numbers as there are instances on one side. If the other side has more of them, the
-    last ones are never paired: choose from all of them."""
-    return _by_permutations(iou)
+    """If one side has more instances than the other, you never pair its last ones. Any of them may be those that are left over."""
+    size = min(iou.shape)
+    return _best_sum(iou[:size, :size]) / max(iou.shape) if max(iou.shape) else 1.0
 
 
-def _by_permutations(iou: Tensor) -> float:
-    size, most = min(iou.shape), max(iou.shape)
-    if most == 0:
-        return 1.0
-    rows = range(len(iou))[:size]
-    sums = [sum(float(iou[row, place]) for row, place in zip(rows, p, strict=True)) for p in _orders(size)]
-    return max(sums) / most
-
-
-def _orders(size: int) -> itertools.permutations:
-    return itertools.permutations(range(size))
+def _best_sum(iou: Tensor) -> float:
+    return float(iou[linear_sum_assignment(iou, maximize=True)].sum())
 
 
 def mean_of_the_overlapping_pairs(iou: Tensor) -> float:

@@ -55,13 +55,13 @@ POOLED = mistakes_by_item((POOL, WRONG_POOL), (ALIGN, WRONG_ALIGN), (CELLS, WRON
 
 two_poolings = Answer(
     "two_poolings",
-    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = 7, "
-    "in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves upwards); "
-    "the column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the bins outwards, so "
-    "that a column in the middle belongs to both, and takes the maximum. So its first bin gives 5. RoIAlign rounds nothing, and "
-    "takes the mean of bilinear samples; the value i stands at the centre of column i. Its first bin gives 3.5. What does the "
-    "first bin give once the box has moved to the right by 0.25, and by 0.5? And how many cells wide is an object of 5 pixels on "
-    "a map of stride 16 (to two decimals)?",
+    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = "
+    "7, in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves "
+    "upwards); the column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the "
+    "bins outwards, so that a column in the middle belongs to both, and takes the maximum. So its first bin gives 5. "
+    "RoIAlign rounds nothing, and takes the mean of bilinear samples; the value i stands at the centre of column i. Its "
+    "first bin gives 3.5. What does the first bin give once the box has moved to the right by 0.25, and by 0.5? And how "
+    "many cells wide is an object of 5 pixels on a map of stride 16 (to two decimals)?",
     dict(zip((*POOL, *ALIGN, *CELLS), (5, 6, 3.75, 4, 0.3125), strict=True)),
     POOLED,
     [

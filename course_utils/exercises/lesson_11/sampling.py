@@ -14,7 +14,8 @@ from course_utils.ops.resample import bilinear_sample
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
     """Cut a box (4,), (x1, y1, x2, y2) in cells, out of features (C, H, W), in which cell i covers [i, i + 1): divide it into
     `bins` = (rows, columns) equal parts, and each of these into samples x samples equal fields. The value of a bin is the mean
-    of the bilinear samples at the centres of its fields → (C, rows, columns). The box lies in the map. Nothing is rounded."""
+    of the bilinear samples at the centres of its fields → (C, rows, columns). Beyond the outermost centres of cells, the
+    border's value goes on. The box lies in the map. Nothing is rounded."""
     (x1, y1, x2, y2), (rows, columns) = box, bins
     x = x1 + (x2 - x1) * (torch.arange(columns * samples).to(box) + 0.5) / (columns * samples)
     y = y1 + (y2 - y1) * (torch.arange(rows * samples).to(box) + 0.5) / (rows * samples)
@@ -81,6 +82,12 @@ half_a_cell_too_little
     You read half a cell too far to the top left: `bilinear_sample` takes the half off by itself, as cell i covers [i, i + 1).
     - bilinear_sample(features[None], points[None])
     + bilinear_sample(features[None], points[None] - 0.5)
+
+zeros_outside
+    Between the edge of the map and the centres of its outermost cells your values fade: what lies outside counts as 0. There
+    the value of the border goes on.
+    - points[None])[0]
+    + points[None], padding="zeros")[0]
 
 box_rounded
     You round the box to whole cells. That is what RoIAlign was made to avoid: all its numbers stay as they are.
@@ -190,6 +197,8 @@ roi_align = Exercise(
     ],
     reference=_by_the_package,
     common_errors={
+        "out of bounds": "Between the edge of the map and the centres of its outermost cells, there is no next cell: there the "
+        "value of the border goes on.",
         "points must be a tensor": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
         "bilinear_sample needs": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to "
         "both, `[None]`.",
