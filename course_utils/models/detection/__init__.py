@@ -1,0 +1,1 @@
+"""Detectors in two stages, from their parts: `mask_rcnn.MaskRCNN` and what it is made of."""

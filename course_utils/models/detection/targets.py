@@ -1,0 +1,71 @@
+"""What a detector is to find in each image, in the form that torchvision's detectors take."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from course_utils.ops.known import on_host
+from course_utils.ops.overlap import require_boxes
+
+Target = Mapping[str, Tensor]
+"""Of one image with n objects: "boxes" (n, 4), "labels" int64 (n,), and what else is learnt: "masks", "keypoints"."""
+
+
+def checked_images(images: Tensor | Sequence[Tensor]) -> Tensor | list[Tensor]:
+    """Images as they are given, if they are such.
+
+    Raises: ValueError for what is neither floating (B, 3, H, W) nor a list of floating (3, h, w), and for no images.
+    """
+    batch = isinstance(images, Tensor) and images.ndim == 4
+    some = isinstance(images, (list, tuple)) and all(isinstance(image, Tensor) and image.ndim == 3 for image in images)
+    if not (batch or some) or not len(images) or not all(len(i) == 3 and i.is_floating_point() for i in images):
+        what = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else repr(images)[:100]
+        raise ValueError(
+            "images must be floating (B, 3, H, W) in [0, 1], or a list of (3, h, w), but got "
+            f"{what}; divide bytes by 255, and put a single image into a list, `[image]`."
+        )
+    return images if isinstance(images, Tensor) else list(images)
+
+
+def checked_targets(targets: Sequence[Target] | None, count: int, num_classes: int) -> list[Target]:
+    """The targets of `count` images without what nothing can be learnt from: crowds, and objects whose box has no area.
+
+    Raises: ValueError for another number of targets, missing keys, boxes of another shape, labels that are not from 1 to
+    num_classes - 1, and as many masks or keypoints as there are no boxes.
+    """
+    if not isinstance(targets, (list, tuple)) or len(targets) != count:
+        what = f"{len(targets)} of them" if isinstance(targets, (list, tuple)) else f"{type(targets).__name__}"
+        raise ValueError(
+            f"In training mode, targets must be a list with a dict for each of {count} images, but got {what}; in order to "
+            "predict, call `.eval()` first."
+        )
+    return [_checked_target(target, num_classes, n) for n, target in enumerate(targets)]
+
+
+def _checked_target(target: Target, num_classes: int, place: int) -> Target:
+    if not isinstance(target, Mapping) or not {"boxes", "labels"} <= target.keys():
+        got = f"the keys {sorted(target)}" if isinstance(target, Mapping) else type(target).__name__
+        raise ValueError(
+            f'targets[{place}] must be a dict with "boxes" and "labels", but has {got}; see `Objects.target()`.'
+        )
+    boxes, labels = target["boxes"], target["labels"]
+    require_boxes(boxes, f'targets[{place}]["boxes"]')
+    for name in target.keys() & {"labels", "masks", "keypoints", "iscrowd"}:
+        if len(target[name]) != len(boxes):
+            raise ValueError(
+                f'targets[{place}]["{name}"] must have one entry for each of {len(boxes)} boxes, but has {len(target[name])}.'
+            )
+    if labels.dtype != torch.int64 or labels.ndim != 1:
+        raise ValueError(
+            f'targets[{place}]["labels"] must be int64 (n,), but is {labels.dtype} of shape {tuple(labels.shape)}.'
+        )
+    if on_host(labels) and len(labels) and not 1 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        raise ValueError(
+            f'targets[{place}]["labels"] must be from 1 to {num_classes - 1}, since 0 is background, but are from '
+            f"{int(labels.min())} to {int(labels.max())}."
+        )
+    learnt = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    if "iscrowd" in target:
+        learnt &= ~target["iscrowd"].bool()
+    return {name: target[name][learnt] for name in target.keys() & {"boxes", "labels", "masks", "keypoints"}}
