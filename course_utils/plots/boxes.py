@@ -39,7 +39,9 @@ def draw_boxes(
             f"draw_boxes needs boxes (N, 4) and a text for each or none, but got {tuple(boxes.shape)} and {len(texts)} texts."
         )
     for number, (x1, y1, x2, y2) in enumerate((boxes.detach().cpu().double() - 0.5).tolist()):
-        box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=width + 2, edgecolor=ground, joinstyle="miter")
+        box = Rectangle(
+            (x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=width + 2, edgecolor=ground, joinstyle="miter"
+        )
         axes.add_patch(box)
         box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, linewidth=width, edgecolor=colour, linestyle=dashes)
         axes.add_patch(box)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course_utils import plots
-from course_utils.ops.checks import require_tensor, whole_number
+from course_utils.ops.checks import require_tensor
 from course_utils.ops.roi import roi_align, roi_pool
 from course_utils.widgets.explorer import Explorer, Slider
 from course_utils.widgets.placing import Place, axes_at
@@ -31,7 +31,7 @@ _MARGIN = 1.5  # cells beside the map, in which the bins of an axis are drawn
 _SIZE = (9.0, 5.0)
 _MAPS = Place(0.35, 1.95, 3.3, 2.7), Place(3.85, 1.95, 3.3, 2.7)
 _GRIDS = Place(0.4, 0.12, 1.4, 1.4), Place(3.9, 0.12, 1.4, 1.4)
-_CURVE = Place(7.55, 0.62, 1.35, 3.35)
+_CURVE = Place(7.6, 0.62, 1.3, 3.35)
 
 
 class Pooled(NamedTuple):
@@ -53,9 +53,7 @@ def _read(features: Tensor, x: Tensor, y: float, side: float, bins: int) -> Pool
     corners = torch.stack([x, y_of_all, x + side, y_of_all + side], 1) * STRIDE  # (N, 4), pixels of the image
     feature_map = features[None, None].double()  # (1, 1, H, W)
     pool = roi_pool(feature_map, [corners], bins, spatial_scale=1 / STRIDE)
-    align = roi_align(
-        feature_map, [corners], bins, spatial_scale=1 / STRIDE, sampling_ratio=SAMPLES, aligned=True
-    )
+    align = roi_align(feature_map, [corners], bins, spatial_scale=1 / STRIDE, sampling_ratio=SAMPLES, aligned=True)
     return Pooled(pool[:, 0], align[:, 0])
 
 
@@ -108,7 +106,7 @@ def _draw_map(axes: Axes, features: Tensor, *, ticks: bool) -> None:
     axes.vlines(range(width + 1), 0, height, color="white", linewidth=0.6)
     axes.hlines(range(height + 1), 0, width, color="white", linewidth=0.6)
     axes.set(xlim=(-_MARGIN, width + 0.1), ylim=(height + 0.1, -_MARGIN), anchor="SW")
-    axes.set(xticks=range(0, width + 1, 4), yticks=range(0, height + 1, 4) if ticks else [])
+    axes.set(xticks=range(0, width, 4), yticks=range(0, height, 4) if ticks else [])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=1)
 
@@ -119,7 +117,9 @@ def _draw_pool(axes: Axes, features: Tensor, x: float, y: float, side: float, bi
     left, top, right, bottom = across[0][0], down[0][0], across[-1][1], down[-1][1]
     taken = Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_POOL, hatch="//", linewidth=0)
     axes.add_patch(taken)
-    axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_POOL, linewidth=2.5, zorder=4))
+    axes.add_patch(
+        Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=_POOL, linewidth=2.5, zorder=4)
+    )
     _draw_first_bin(axes, across[0], down[0], _POOL)
     _draw_bins(axes, across, down, _POOL)
     maxima = [_place_of_maximum(features, columns, rows) for rows in down for columns in across]
@@ -137,7 +137,14 @@ def _draw_align(axes: Axes, x: float, y: float, side: float, bins: int) -> None:
     _draw_first_bin(axes, across[0], down[0], _ALIGN)
     _draw_bins(axes, across, down, _ALIGN)
     samples_x, samples_y = np.meshgrid(align_samples(x, x + side, bins), align_samples(y, y + side, bins))
-    axes.plot(samples_x.flatten(), samples_y.flatten(), "o", color=_ALIGN, markersize=min(5, max(1, 6 * side / bins - 2)), zorder=7)
+    axes.plot(
+        samples_x.flatten(),
+        samples_y.flatten(),
+        "o",
+        color=_ALIGN,
+        markersize=min(5, max(1, 6 * side / bins - 2)),
+        zorder=7,
+    )
     axes.set_title("RoIAlign: ● samples of a bin", color=_ALIGN, fontweight="bold")
 
 
@@ -212,12 +219,17 @@ def _draw_curve(axes: Axes, features: Tensor, found: Pooled, x: float, y: float,
     for value, colour, marker in zip(now, (_POOL, _ALIGN), "Do", strict=True):
         axes.plot(x, value, marker, color=colour, markeredgecolor="white", markersize=9, zorder=4, clip_on=False)
     low, high = _range(features)
-    room = 0.04 * (high - low)
-    axes.set(xlim=(0, places[-1]), ylim=(low - room, high + room), xlabel="left edge (cells)")
-    axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+    room = 0.04 * (high - low) or 1
+    axes.set(xlim=(0, float(places[-1])), ylim=(low - room, high + room), xlabel="left edge")
+    for axis, ticks in ((axes.xaxis, _ticks(0, float(places[-1]), 3)), (axes.yaxis, _ticks(low, high, 5))):
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
     lines = ("first bin:", _BOX), (f"RoIPool {now[0]:.2f}", _POOL), (f"RoIAlign {now[1]:.2f}", _ALIGN)
     for place, (line, colour) in enumerate(lines):
         axes.text(-0.2, 1.19 - 0.07 * place, line, color=colour, fontweight="bold", transform=axes.transAxes)
+
+
+def _ticks(low: float, high: float, steps: int) -> list[float]:
+    return [tick for tick in MaxNLocator(steps, steps=(1, 2, 5, 10)).tick_values(low, high) if low <= tick <= high]
 
 
 def _range(features: Tensor) -> tuple[float, float]:
@@ -239,10 +251,10 @@ def alt(*, features: Tensor, x: float, y: float, side: float, bins: int) -> str:
     first, last = rounded(x, x + side)
     height, width = features.shape
     return (
-        f"Twice a feature map of {height} × {width} cells with a box from {x:.2f} to {x + side:.2f} cells across, {bins} × {bins} "
-        f"bins: RoIPool takes the cells {first} to {last}, and its first bin reads {float(found.pool[0, 0]):.2f}; RoIAlign "
-        f"rounds nothing, and its first bin reads {float(found.align[0, 0]):.2f}. As the box moves, the one draws a staircase, "
-        f"the other a line without steps."
+        f"A feature map of {height} × {width} cells, twice, with a box from {x:.2f} to {x + side:.2f} cells across, "
+        f"{bins} × {bins} bins: RoIPool takes the cells {first} to {last}, and its first bin reads "
+        f"{float(found.pool[0, 0]):.2f}; RoIAlign rounds nothing, and its first bin reads {float(found.align[0, 0]):.2f}. As the "
+        f"box moves, what RoIPool reads jumps, and what RoIAlign reads does not."
     )
 
 
