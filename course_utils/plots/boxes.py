@@ -12,6 +12,8 @@ from torch import Tensor
 from course_utils.metrics.overlaps import require_masks
 from course_utils.ops.overlap import require_boxes
 
+Dashes = tuple[float, tuple[float, ...]]
+
 
 def draw_boxes(
     axes: Axes,
@@ -19,13 +21,14 @@ def draw_boxes(
     *,
     colour: str,
     texts: Sequence[str] = (),
-    dashes: str = "-",
+    dashes: Dashes = (0, ()),
     ground: str = "white",
     width: float = 2.5,
 ) -> None:
     """Draw boxes on a picture that `overlays.draw` has drawn, each with a text at its upper left corner if there are any.
 
-    `colour` is a colour of Matplotlib, `dashes` one of its line styles. Below each line lies a wider one of the colour
+    `colour` is a colour of Matplotlib, `dashes` one of its line styles: (0, (3, 1)) are dashes three times as long as the line is
+    wide, and gaps of once its width; the default is a line without gaps. Below each line lies a wider one of the colour
     `ground`, so that it is seen before anything. A pixel i of the picture covers [i, i + 1), as everywhere in the course:
     Matplotlib puts its middle at i, and so boxes are drawn half a pixel further up and left.
 

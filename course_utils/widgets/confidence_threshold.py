@@ -18,16 +18,16 @@ from course_utils.metrics.instance import THRESHOLDS
 from course_utils.metrics.matching import Candidates, match_greedily
 from course_utils.metrics.overlaps import mask_iou
 from course_utils.ops.boxes import box_iou, masks_to_boxes
-from course_utils.plots.boxes import draw_boxes, tinted
+from course_utils.plots.boxes import Dashes, draw_boxes, tinted
 from course_utils.plots.overlays import draw as draw_picture, to_picture
-from course_utils.widgets.explorer import Explorer, Slider
+from course_utils.widgets.explorer import Choice, Explorer, Slider
 from course_utils.widgets.placing import Place, axes_at
 
 Overlap = Literal["masks", "boxes"]
 _HIT, _FALSE, _MISSED, _LINE = plots.COLOURS[0], plots.COLOURS[3], plots.COLOURS[6], "black"
 _AREA, _COUNTED, _BELOW = "#CFE3F2", "#E4E7EA", "#9A9FA5"
-_SIZE = (9.0, 4.75)
-_PICTURE, _CURVE, _STRIP = Place(0.1, 1.2, 4.1, 3.15), Place(4.9, 1.75, 2.35, 2.6), Place(0.25, 0.5, 8.5, 0.4)
+_SIZE = (9.0, 4.85)
+_PICTURE, _CURVE, _STRIP = Place(0.1, 1.3, 4.1, 3.15), Place(4.9, 1.85, 2.35, 2.6), Place(0.25, 0.6, 8.5, 0.4)
 
 
 class Found(NamedTuple):
@@ -131,10 +131,10 @@ def _draw_image(axes: Axes, picture: np.ndarray, found: Found, image: int, thres
     shapes, true_shapes = found.shapes[image], found.true_shapes[image]
     missed = torch.ones(len(true_shapes), dtype=torch.bool)
     missed[match[kept & (match >= 0)]] = False
-    groups = (
+    groups: tuple[tuple[Tensor, str, Dashes], ...] = (
         (true_shapes[missed], _MISSED, (0, (3, 1.5))),
         (shapes[kept & (match < 0)], _FALSE, (0, (1, 1))),
-        (shapes[kept & (match >= 0)], _HIT, "-"),
+        (shapes[kept & (match >= 0)], _HIT, (0, ())),
     )
     for group, colour, _ in groups[1:]:
         picture = tinted(picture, group, colour, opacity=0.55) if group.ndim == 3 else picture
@@ -198,8 +198,8 @@ def _draw_confidences(axes: Axes, found: Found, threshold: float, level: int) ->
     for chosen, colour, marker in ((hit, _HIT, "o"), (~hit, _FALSE, "X")):
         for counts, opacity in ((kept, 1.0), (~kept, 0.35)):
             scores = found.scores[chosen & counts]
-            look = {"color": colour, "alpha": opacity, "markersize": 10, "markeredgecolor": "white"}
-            axes.plot(scores, [0.5] * len(scores), marker, linestyle="none", **look)
+            heights = [0.5] * len(scores)
+            axes.plot(scores, heights, marker, color=colour, alpha=opacity, markersize=10, markeredgecolor="white")
     axes.set(
         xlim=(0, 1), ylim=(0, 1), yticks=[], xlabel="confidence of each detection: from the threshold on, it counts"
     )
@@ -236,12 +236,19 @@ def threshold_explorer(
             f"threshold_explorer needs an image for each target, but got {len(images)} and {len(targets)}."
         )
     found = match_class(predictions, targets, label=label, overlap=overlap)
-    given = {"images": [to_picture(image) for image in images], "found": found}
-    controls = {
+    pictures = [to_picture(image) for image in images]
+    controls: dict[str, Slider | Choice] = {
         "threshold": Slider("confidence threshold", 0.0, 1.0, 0.02, 0.5),
         "iou": Slider("IoU of a hit", 0.5, 0.95, 0.05, 0.5),
     }
     if len(images) > 1:
         controls["image"] = Slider("image", 1, len(images), 1, 1)
     settings = [{"threshold": 0.8, "iou": 0.5}, {"threshold": 0.3, "iou": 0.5}, {"threshold": 0.3, "iou": 0.75}]
-    return Explorer(partial(draw, **given), partial(alt, **given), controls, settings, size=_SIZE, placed=True)
+    return Explorer(
+        partial(draw, images=pictures, found=found),
+        partial(alt, images=pictures, found=found),
+        controls,
+        settings,
+        size=_SIZE,
+        placed=True,
+    )

@@ -21,4 +21,7 @@ def axes_at(figure: Figure | SubFigure, *places: Place) -> list[Axes]:
     A strip of an explorer's figures has room above each of them for a title: it is left free, since all is measured from below.
     """
     width, height = figure.bbox.width / figure.figure.dpi, figure.bbox.height / figure.figure.dpi
-    return [figure.add_axes((p.left / width, p.bottom / height, p.width / width, p.height / height)) for p in places]
+    row: list[Axes] = list(figure.subplots(1, len(places), squeeze=False)[0])
+    for axes, place in zip(row, places, strict=True):
+        axes.set_position((place.left / width, place.bottom / height, place.width / width, place.height / height))
+    return row

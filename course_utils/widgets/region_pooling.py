@@ -1,6 +1,7 @@
 """Explorer of lesson 11: a box slides over a feature map, and RoIPool and RoIAlign read what is in it."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ _SIZE = (9.0, 5.0)
 _MAPS = Place(0.35, 1.95, 3.3, 2.7), Place(3.85, 1.95, 3.3, 2.7)
 _GRIDS = Place(0.4, 0.12, 1.4, 1.4), Place(3.9, 0.12, 1.4, 1.4)
 _CURVE = Place(7.6, 0.62, 1.3, 3.35)
+
+
+Bins = Sequence[tuple[float, float]]
 
 
 class Pooled(NamedTuple):
@@ -88,8 +92,8 @@ def draw(figure: Figure | SubFigure, *, features: Tensor, x: float, y: float, si
     """Draw the map twice, with what RoIPool and what RoIAlign makes of the box, their grids, and the curve of the first bin."""
     found = pooled(features, x, y, side, bins)
     left, right, pool_grid, align_grid, curve = axes_at(figure, *_MAPS, *_GRIDS, _CURVE)
-    _draw_map(left, features, ticks=True)
-    _draw_map(right, features, ticks=False)
+    _draw_map(left, features, rows=True)
+    _draw_map(right, features, rows=False)
     _draw_pool(left, features, x, y, side, bins)
     _draw_align(right, x, y, side, bins)
     for axes in (left, right):
@@ -99,16 +103,19 @@ def draw(figure: Figure | SubFigure, *, features: Tensor, x: float, y: float, si
     _draw_curve(curve, features, found, x, y, side, bins)
 
 
-def _draw_map(axes: Axes, features: Tensor, *, ticks: bool) -> None:
+def _draw_map(axes: Axes, features: Tensor, *, rows: bool) -> None:
+    """Draw the cells, and the numbers of every fourth column and row; `rows=False` leaves those of the rows out."""
     height, width = features.shape
     low, high = _range(features)
     axes.imshow(features.numpy(), extent=(0, width, height, 0), cmap=_CELLS, vmin=low, vmax=high)
     axes.vlines(range(width + 1), 0, height, color="white", linewidth=0.6)
     axes.hlines(range(height + 1), 0, width, color="white", linewidth=0.6)
     axes.set(xlim=(-_MARGIN, width + 0.1), ylim=(height + 0.1, -_MARGIN), anchor="SW")
-    axes.set(xticks=range(0, width, 4), yticks=range(0, height, 4) if ticks else [])
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, pad=1)
+    axes.axis("off")
+    for cell in range(0, width, 4):
+        axes.text(cell, height + 0.2, str(cell), ha="center", va="top")
+    for cell in range(0, height if rows else 0, 4):
+        axes.text(-_MARGIN, cell, str(cell), ha="right", va="center")
 
 
 def _draw_pool(axes: Axes, features: Tensor, x: float, y: float, side: float, bins: int) -> None:
@@ -153,7 +160,7 @@ def _draw_first_bin(axes: Axes, across: tuple[float, float], down: tuple[float, 
     axes.add_patch(Rectangle(corner, across[1] - across[0], down[1] - down[0], color=colour, alpha=0.35, linewidth=0))
 
 
-def _draw_bins(axes: Axes, across: list[tuple], down: list[tuple], colour: str) -> None:
+def _draw_bins(axes: Axes, across: Bins, down: Bins, colour: str) -> None:
     """Draw the bins of both axes above and left of the map, every other one further out, so that overlaps are seen."""
     strong = [1.0] + [0.5] * (len(across) - 1)
     out = [-1.0 if place % 2 else -0.4 for place in range(len(across))]
@@ -251,8 +258,8 @@ def alt(*, features: Tensor, x: float, y: float, side: float, bins: int) -> str:
     first, last = rounded(x, x + side)
     height, width = features.shape
     return (
-        f"A feature map of {height} × {width} cells, twice, with a box from {x:.2f} to {x + side:.2f} cells across, "
-        f"{bins} × {bins} bins: RoIPool takes the cells {first} to {last}, and its first bin reads "
+        f"A feature map of {height} × {width} cells, twice. A box from {x:.2f} to {x + side:.2f} across and from {y:.2f} to "
+        f"{y + side:.2f} down, {bins} × {bins} bins. RoIPool takes the columns {first} to {last}, and its first bin reads "
         f"{float(found.pool[0, 0]):.2f}; RoIAlign rounds nothing, and its first bin reads {float(found.align[0, 0]):.2f}. As the "
         f"box moves, what RoIPool reads jumps, and what RoIAlign reads does not."
     )

@@ -17,11 +17,13 @@ def close_figures():
 def test_a_box_surrounds_its_pixels() -> None:
     """Matplotlib draws pixel i from i - ½ to i + ½; the box of pixels 2 to 4 across and 1 down is drawn around these."""
     axes = plt.figure().subplots()
-    draw_boxes(axes, torch.tensor([[2.0, 1.0, 5.0, 2.0]]), colour="blue", texts=["0.9"], dashes="--", ground="black")
+    draw_boxes(
+        axes, torch.tensor([[2.0, 1.0, 5.0, 2.0]]), colour="blue", texts=["0.9"], dashes=(0, (3, 1)), ground="black"
+    )
     below, box = axes.patches
     for patch in (below, box):
         assert patch.get_bbox().extents.tolist() == [1.5, 0.5, 4.5, 1.5] and not patch.get_fill()
-    assert below.get_linewidth() > box.get_linewidth() and box.get_linestyle() == "--"
+    assert below.get_linewidth() > box.get_linewidth() and box.get_linestyle() == (0, (3, 1))
     assert [text.get_text() for text in axes.texts] == ["0.9"]
 
 

@@ -114,6 +114,7 @@ def test_the_numbers_beside_the_curve(cars: Detected, explorer: Explorer) -> Non
     assert mark.get_xdata()[0] == hits / 16 and mark.get_ydata()[0] == pytest.approx(hits / (hits + false_alarms))
 
 
+@pytest.mark.slow
 def test_the_shaded_area_is_the_ap(explorer: Explorer, cars: Detected) -> None:
     found = match_class(cars.predictions, cars.targets, label=CAR)
     for level in (0, 3, 9):
@@ -124,6 +125,7 @@ def test_the_shaded_area_is_the_ap(explorer: Explorer, cars: Detected) -> None:
         assert area == pytest.approx(float(average_precision(found.curve(level), points=None)))
 
 
+@pytest.mark.slow
 def test_as_many_boxes_are_drawn_as_are_counted(explorer: Explorer, cars: Detected) -> None:
     found = match_class(cars.predictions, cars.targets, label=CAR)
     for setting in ({"threshold": 0.4, "iou": 0.5}, {"threshold": 0.0, "iou": 0.75}, {"threshold": 1.0, "iou": 0.5}):
@@ -150,12 +152,14 @@ def test_axes_stay_where_they_are_while_sliders_move(explorer: Explorer) -> None
     assert len({tuple(axes.axis() for axes in figure.axes) for figure in figures}) == 1
 
 
+@pytest.mark.slow
 def test_every_control_changes_picture_and_text(explorer: Explorer) -> None:
     changes = ({}, {"threshold": 0.3}, {"iou": 0.75}, {"image": 2})
     assert len({picture(explorer.figure(**changed)) for changed in changes}) == len(changes)
     assert len({explorer.alt(**explorer.values(**changed)) for changed in changes}) == len(changes)
 
 
+@pytest.mark.slow
 def test_the_strip_and_the_moving_slider(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
@@ -166,6 +170,14 @@ def test_the_strip_and_the_moving_slider(explorer: Explorer, monkeypatch: pytest
     before = drawn.value
     threshold.value = 0.9
     assert drawn.value != before
+
+
+@pytest.mark.slow
+def test_titles_of_the_strip_are_above_the_figures(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr("course_utils.plots.show", lambda figure, alt: shown.append(figure))
+    explorer.strip()
+    assert_legible(shown[0], more_than=60)
 
 
 def test_an_iou_between_two_steps_is_the_nearest() -> None:

@@ -1,5 +1,6 @@
 """The explorer of region pooling: its geometry against the operators and by hand, its pictures and texts."""
 
+from io import BytesIO
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -104,6 +105,7 @@ def test_all_can_be_read(setting: dict) -> None:
     assert_legible(figure, more_than=15)
 
 
+@pytest.mark.slow
 def test_axes_stay_where_they_are_while_sliders_move() -> None:
     places = {
         tuple(axes.get_position().bounds for axes in POOLING.figure(**setting).axes)
@@ -111,6 +113,16 @@ def test_axes_stay_where_they_are_while_sliders_move() -> None:
     }
     limits = {(axes.get_xlim(), axes.get_ylim()) for s in ({}, ENDS[1]) for axes in POOLING.figure(**s).axes[:2]}
     assert len(places) == len(limits) == 1
+
+
+def test_a_figure_can_be_saved_twice_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    """Matplotlib gives a figure without layout engine one after it has saved it."""
+    figure = POOLING.figure()
+    assert figure.get_layout_engine() is None
+    places = [axes.get_position().bounds for axes in figure.axes]
+    for _ in range(2):
+        figure.savefig(BytesIO(), format="png")
+    assert [axes.get_position().bounds for axes in figure.axes] == places and not recwarn.list
 
 
 def test_numbers_in_the_grids_are_those_that_were_read() -> None:
@@ -133,26 +145,34 @@ def test_diamonds_stand_on_the_maxima() -> None:
     assert torch.equal(torch.stack(cells).reshape(3, 3), pooled(features, 2.0, 1.5, 5.0, 3).pool)
 
 
+@pytest.mark.slow
 def test_every_control_changes_picture_and_text() -> None:
-    changes = ({}, {"x": 3.5}, {"side": 4.75}, {"bins": 3})
-    assert len({picture(POOLING.figure(**changed)) for changed in (*changes, {"y": 3.5})}) == len(changes) + 1
-    texts = {POOLING.alt(**POOLING.values(**changed)) for changed in changes}
-    assert len(texts) == len(changes)
-    assert "takes the cells 3 to 7, and its first bin reads 5.00; RoIAlign" in POOLING.alt(**POOLING.values(x=3.25))
+    changes = ({}, {"x": 3.5}, {"y": 3.5}, {"side": 4.75}, {"bins": 3})
+    assert len({picture(POOLING.figure(**changed)) for changed in changes}) == len(changes)
+    assert len({POOLING.alt(**POOLING.values(**changed)) for changed in changes}) == len(changes)
+    assert "takes the columns 3 to 7, and its first bin reads 5.00; RoIAlign" in POOLING.alt(**POOLING.values(x=3.25))
 
 
+@pytest.mark.slow
 def test_the_strip_and_the_moving_slider(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
     POOLING.strip()
     POOLING.show()
     assert all(POOLING.alt(**POOLING.values(**setting)) in repr(shown[0]) for setting in POOLING.settings)
-    assert_legible(shown[0].figure, more_than=45)
     x, *_, drawn = shown[1].children
     before = drawn.value
     x.value = 6.0
     assert drawn.value != before
     plt.close("all")
+
+
+@pytest.mark.slow
+def test_titles_of_the_strip_are_above_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr("course_utils.plots.show", lambda figure, alt: shown.append(figure))
+    POOLING.strip()
+    assert_legible(shown[0], more_than=45)
 
 
 def test_another_map_has_sliders_of_its_own_size() -> None:
