@@ -110,7 +110,7 @@ def _draw_map(axes: Axes, features: Tensor, *, rows: bool) -> None:
     axes.imshow(features.numpy(), extent=(0, width, height, 0), cmap=_CELLS, vmin=low, vmax=high)
     axes.vlines(range(width + 1), 0, height, color="white", linewidth=0.6)
     axes.hlines(range(height + 1), 0, width, color="white", linewidth=0.6)
-    axes.set(xlim=(-_MARGIN, width + 0.1), ylim=(height + 0.1, -_MARGIN), anchor="SW")
+    axes.set(xlim=(-_MARGIN, width + 0.1), ylim=(height + 0.1, -_MARGIN), anchor="SW", xticks=[], yticks=[])
     axes.axis("off")
     for cell in range(0, width, 4):
         axes.text(cell, height + 0.2, str(cell), ha="center", va="top")
