@@ -139,10 +139,10 @@ def test_numbers_in_the_grids_are_those_that_were_read() -> None:
 
 def test_diamonds_stand_on_the_maxima() -> None:
     features = learnt_map()
-    axes = pooling_explorer(features).figure(x=2.0, y=1.5, side=5.0, bins=3).axes[0]
+    axes = pooling_explorer(features).figure(x=2.0, y=1.25, side=5.25, bins=3).axes[0]
     (diamonds,) = (line for line in axes.lines if line.get_marker() == "D")
     cells = [features[int(y), int(x)] for x, y in zip(*diamonds.get_data(), strict=True)]
-    assert torch.equal(torch.stack(cells).reshape(3, 3), pooled(features, 2.0, 1.5, 5.0, 3).pool)
+    assert torch.equal(torch.stack(cells).reshape(3, 3), pooled(features, 2.0, 1.25, 5.25, 3).pool)
 
 
 @pytest.mark.slow
