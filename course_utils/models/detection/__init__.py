@@ -1,0 +1,1 @@
+"""Detectors and instance segmenters, and what they are made of."""

@@ -1,0 +1,229 @@
+"""What YOLACT is trained with: which anchor stands for which object, and the four losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits, smooth_l1_loss
+
+from course_utils.models.detection.yolact_parts import (
+    BOX_WEIGHTS,
+    Outputs,
+    positive_numbers,
+    touched,
+    weighted_sums,
+)
+from course_utils.ops.boxes import box_area, box_iou, encode
+from course_utils.ops.checks import Pair, int_pair, whole_number
+from course_utils.ops.known import on_host
+
+Target = Mapping[str, Tensor]
+POSITIVE, NEGATIVE = 0.5, 0.4
+LOSS_WEIGHTS = (1.0, 1.5, 6.125, 1.0)
+"""Of classes, boxes, masks and semantics."""
+
+
+class Truth(NamedTuple):
+    """The objects of a batch, M an image; where an image has fewer, the last have no area.
+
+    Shapes: `boxes` (B, M, 4), `labels` (B, M) from 1 on, `masks` (B, M, h, w): the share of each prototype's pixel that the
+    object covers.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    masks: Tensor
+
+
+class Matches(NamedTuple):
+    """What each of N anchors is to predict.
+
+    Shapes: `objects` (B, N) index of the object that it overlaps most; `overlaps` (B, N) their IoU, above 1 for the best anchor
+    of an object; `positive` and `negative` bool (B, N): to be this object, to be background. An anchor may be neither.
+    """
+
+    objects: Tensor
+    overlaps: Tensor
+    positive: Tensor
+    negative: Tensor
+
+
+def yolact_losses(
+    outputs: Outputs,
+    targets: Sequence[Target],
+    size: Pair,
+    *,
+    loss_weights: tuple[float, ...] = LOSS_WEIGHTS,
+    masks_per_image: int = 100,
+) -> dict[str, Tensor]:
+    """The four losses of YOLACT, already weighted, so that their sum is what is minimised.
+
+    - "classes": cross-entropy of positive anchors and of the hardest negative ones, three for each positive
+      (`hard_negative_loss`);
+    - "boxes": smooth L1 of the offsets of positive anchors;
+    - "masks": cross-entropy of σ(P Cᵀ), the mean over the pixels that the true box touches, so that a small object counts as
+      much as a large one;
+    - "semantic": cross-entropy of each class on its own, everywhere, summed over classes; only for training.
+    The first three are sums over the batch, divided by the number of positive anchors in it. So what several processes make
+    together of their shares of a batch differs from what one makes of it all: each divides by its own number.
+
+    Source: Bolya, Zhou, Xiao and Lee 2019, sections 3.1, 3.4 and 4 (arXiv:1904.02689).
+
+    `targets`: for each image "boxes" (M, 4), "labels" (M,) from 1 to K, "masks" bool (M, H, W), and perhaps "iscrowd" (M,);
+    crowds and boxes without area are left out. `size`: (H, W) of the images. `masks_per_image`: the masks of so many positive
+    anchors are learnt, those with the largest IoU.
+
+    Differs from the paper: a mask's target is the share of a prototype's pixel that the object covers, not rounded to 0 or 1,
+    and the box is cut off at whole pixels; an image without positive anchors still gives its three hardest negatives.
+
+    Shapes: → scalars. Differentiable in `outputs`. No value of a tensor is looked at on a GPU.
+
+    Raises: ValueError for targets that are not like this.
+    """
+    size, masks_per_image = int_pair(size, "size"), whole_number(masks_per_image, "masks_per_image", minimum=1)
+    if len(weights := positive_numbers(loss_weights, "loss_weights")) != 4:
+        raise ValueError(f"loss_weights must be four numbers, {' '.join(map(str, LOSS_WEIGHTS))}, but is {weights}.")
+    require_targets(targets, outputs, size)
+    truth = stack_targets(targets, outputs.prototypes)
+    matches = match(outputs.anchors, truth.boxes)
+    count = matches.positive.sum().clamp(min=1)
+    by_name = {
+        "classes": _class_loss(outputs.classes, truth.labels, matches) / count,
+        "boxes": _box_loss(outputs, truth.boxes, matches) / count,
+        "masks": _mask_loss(outputs, truth, matches, size, masks_per_image) / count,
+        "semantic": _semantic_loss(outputs.semantic, truth),
+    }
+    return {name: weight * loss for weight, (name, loss) in zip(weights, by_name.items(), strict=True)}
+
+
+def match(anchors: Tensor, boxes: Tensor) -> Matches:
+    """An anchor is positive if its IoU with some object is 0.5 or more, and negative if all are below 0.4.
+
+    So that no object goes without, the best anchor of each is positive too. If it is the best of two, it takes the object that
+    it overlaps more.
+
+    Source: Liu et al. 2016, section 2.2 (arXiv:1512.02325), with the thresholds of YOLACT's code.
+
+    Shapes: `anchors` (N, 4), `boxes` (B, M, 4) with M ≥ 1; boxes without area match nothing.
+    """
+    iou = box_iou(boxes, anchors)  # (B, M, N), 0 for boxes without area
+    best = iou.argmax(-1, keepdim=True)  # (B, M, 1)
+    is_best = (torch.arange(len(anchors), device=anchors.device) == best) & (iou > 0)
+    overlaps, objects = (iou + 2 * is_best).max(1)  # (B, N)
+    return Matches(objects, overlaps, overlaps >= POSITIVE, overlaps < NEGATIVE)
+
+
+def hard_negative_loss(losses: Tensor, positive: Tensor, negative: Tensor, *, ratio: int = 3) -> Tensor:
+    """The losses of all positive anchors, and of the negative ones the largest, `ratio` for each positive of its image.
+
+    Nearly all anchors are background, and nearly all of these easy: without a choice they would drown the rest.
+
+    Source: Liu et al. 2016, section 2.2, "hard negative mining" (arXiv:1512.02325). Differs from the paper: an image without
+    positives gives as many negatives as one with a single positive.
+
+    Shapes: `losses` (B, N) of 0 and above, `positive` and `negative` bool (B, N) → their sum, a scalar. Differentiable.
+    """
+    hardest = losses.masked_fill(~negative, 0).sort(1, descending=True).values  # (B, N)
+    wanted = ratio * positive.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
+    mined = torch.arange(losses.shape[1], device=losses.device) < wanted  # (B, N)
+    return (losses * positive).sum() + (hardest * mined).sum()
+
+
+def _class_loss(logits: Tensor, labels: Tensor, matches: Matches) -> Tensor:
+    wanted = labels.gather(1, matches.objects) * matches.positive  # (B, N), 0 for background
+    losses = -logits.log_softmax(-1).gather(-1, wanted[..., None])[..., 0]  # (B, N)
+    return hard_negative_loss(losses, matches.positive, matches.negative)
+
+
+def _box_loss(outputs: Outputs, boxes: Tensor, matches: Matches) -> Tensor:
+    positive = matches.positive[..., None]
+    wanted = boxes.gather(1, matches.objects[..., None].expand(-1, -1, 4))  # (B, N, 4)
+    anchors = outputs.anchors.expand_as(wanted)
+    offsets = encode(torch.where(positive, wanted, anchors), anchors, weights=BOX_WEIGHTS)
+    return (smooth_l1_loss(outputs.offsets, offsets, reduction="none") * positive).sum()
+
+
+def _mask_loss(outputs: Outputs, truth: Truth, matches: Matches, size: Pair, most: int) -> Tensor:
+    order = matches.overlaps.topk(min(most, matches.overlaps.shape[1]), 1).indices  # (B, m), m anchors
+    chosen = matches.positive.gather(1, order)  # (B, m)
+    objects = matches.objects.gather(1, order)  # (B, m)
+    image = torch.arange(len(order), device=order.device)[:, None]  # (B, 1)
+    logits = weighted_sums(outputs.prototypes, outputs.coefficients[image, order])  # (B, m, h, w)
+    grid = logits.shape[2:]
+    inside = touched(truth.boxes * _scale(size, grid, like=truth.boxes), (grid[0], grid[1]))  # (B, M, h, w)
+    weight = inside / inside.sum((2, 3), keepdim=True).clamp(min=1)  # (B, M, h, w), of sum 1
+    weight = weight.to(logits.dtype)[image, objects] * chosen[..., None, None]  # (B, m, h, w)
+    return binary_cross_entropy_with_logits(logits, truth.masks[image, objects], weight, reduction="sum")
+
+
+def _semantic_loss(logits: Tensor, truth: Truth) -> Tensor:
+    classes = torch.arange(1, logits.shape[1] + 1, device=logits.device)
+    is_class = (truth.labels[..., None] == classes).to(truth.masks.dtype)  # (B, M, K)
+    wanted = (is_class.mT @ truth.masks.flatten(2)).clamp(max=1)  # (B, K, h · w)
+    wanted = adaptive_avg_pool2d(wanted.unflatten(2, truth.masks.shape[2:]), logits.shape[2:])  # (B, K, h/2, w/2)
+    return binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1).mean()
+
+
+def _scale(size: Pair, grid: Sequence[int], *, like: Tensor) -> Tensor:
+    """What takes boxes in an image's pixels to those of a map: (4,)."""
+    y, x = grid[0] / size[0], grid[1] / size[1]
+    return torch.tensor([x, y, x, y], dtype=like.dtype, device=like.device)
+
+
+def stack_targets(targets: Sequence[Target], prototypes: Tensor) -> Truth:
+    """The objects of all images in tensors of one shape, in the type of the prototypes, whose size the masks get.
+
+    Crowds lose their area, and count no more than the filling does.
+    """
+    grid = (prototypes.shape[2], prototypes.shape[3])
+    most = max([1, *(len(target["labels"]) for target in targets)])
+    boxes = prototypes.new_zeros(len(targets), most, 4)
+    masks = prototypes.new_zeros(len(targets), most, *grid)
+    labels = torch.zeros(len(targets), most, dtype=torch.int64, device=prototypes.device)
+    for image, target in enumerate(targets):
+        count = len(target["labels"])
+        if count == 0:
+            continue
+        usable = box_area(target["boxes"]) > 0
+        if "iscrowd" in target:
+            usable &= ~target["iscrowd"].bool()
+        boxes[image, :count] = target["boxes"] * usable[:, None]
+        labels[image, :count] = target["labels"] * usable
+        shares = adaptive_avg_pool2d((target["masks"] & usable[:, None, None]).to(masks.dtype), grid)
+        masks[image, :count] = shares
+    return Truth(boxes, labels, masks)
+
+
+def require_targets(targets: Sequence[Target], outputs: Outputs, size: Pair) -> None:
+    """Refuse targets that are not a dict for each image, of tensors as `yolact_losses` says.
+
+    Raises: ValueError that names the image, what is wrong with it, and the way to mend it.
+    """
+    if not isinstance(targets, (list, tuple)) or len(targets) != len(outputs.classes):
+        came = f"{len(targets)} of them" if isinstance(targets, (list, tuple)) else type(targets).__name__
+        raise ValueError(
+            f"Needed is a list of targets, a dict for each of {len(outputs.classes)} images, but got {came}."
+        )
+    classes = outputs.classes.shape[-1] - 1
+    for image, target in enumerate(targets):
+        missing = {"boxes", "labels", "masks"} - set(target) if isinstance(target, Mapping) else {"boxes"}
+        if missing or not all(isinstance(target[name], Tensor) for name in ("boxes", "labels", "masks")):
+            raise ValueError(f'targets[{image}] must be a dict with tensors "boxes", "labels" and "masks".')
+        boxes, labels, masks = target["boxes"], target["labels"], target["masks"]
+        shapes = (boxes.shape[1:], labels.shape[1:], masks.shape[1:]) == ((4,), (), size)
+        if not shapes or not len(boxes) == len(labels) == len(masks):
+            raise ValueError(
+                f"targets[{image}] must have boxes (M, 4), labels (M,) and masks (M, {size[0]}, {size[1]}), but their shapes "
+                f"are {tuple(boxes.shape)}, {tuple(labels.shape)} and {tuple(masks.shape)}."
+            )
+        if not boxes.is_floating_point() or masks.dtype != torch.bool or labels.dtype != torch.int64:
+            raise ValueError(
+                f"targets[{image}] must have floating boxes, int64 labels and bool masks, but they are {boxes.dtype}, "
+                f"{labels.dtype} and {masks.dtype}; use `.float()`, `.long()` and `.bool()`."
+            )
+        if on_host(labels) and len(labels) and not (1 <= int(labels.min()) and int(labels.max()) <= classes):
+            raise ValueError(
+                f"The labels of {classes} classes of objects go from 1 to {classes}, and 0 is background, but those of "
+                f"targets[{image}] go from {int(labels.min())} to {int(labels.max())}; map them to these."
+            )
