@@ -31,7 +31,7 @@ class YOLACT(nn.Module):
     - `num_classes`: classes of objects, K. Their labels are 1 to K and 0 is background, as in Mask R-CNN; but this number does
       not count the background. `metrics.instance.AveragePrecision` takes K + 1.
     - `channels`: of the pyramid, the head and the prototypes' convolutions; `prototypes`: k.
-    - `stride` and `extra`: of the pyramid, see `FPN`; the paper's P3 to P7 have strides 8 to 128. Prototypes have half the stride.
+    - `stride` and `extra`: of the pyramid, see `FPN`; the paper's P3 to P7 have strides 8 to 128. Prototypes have half of it.
     - `sides`: the anchors' square root of area in pixels, one for each level; the paper's are for images of 550 pixels.
       `ratios`: width to height.
     - `batch_norm`: in head and prototypes, which then learn from nothing much faster.
@@ -88,7 +88,12 @@ class YOLACT(nn.Module):
                 f"{self.sides}; change `sides`, `stride` or `extra`."
             )
         self.head = PredictionHead(
-            channels, 1 + num_classes, prototypes, anchors=len(self.ratios), batch_norm=batch_norm
+            channels,
+            1 + num_classes,
+            prototypes,
+            anchors=len(self.ratios),
+            levels=len(self.sides),
+            batch_norm=batch_norm,
         )
         self.protonet = ProtoNet(channels, prototypes, batch_norm=batch_norm)
         self.semantic = nn.Conv2d(channels, num_classes, 1)
@@ -102,11 +107,11 @@ class YOLACT(nn.Module):
     def forward(
         self, images: Tensor, targets: Sequence[Target] | None = None
     ) -> dict[str, Tensor] | list[dict[str, Tensor]]:
-        outputs, size = self.outputs(images), (images.shape[2], images.shape[3])
-        if not self.training:
-            return self.detections(outputs, size)
-        if targets is None:
+        if self.training and targets is None:
             raise ValueError("In training, YOLACT needs targets; call `.eval()` for detections, `.outputs` for maps.")
+        outputs, size = self.outputs(images), (images.shape[2], images.shape[3])
+        if not self.training or targets is None:
+            return self.detections(outputs, size)
         return yolact_losses(
             outputs, targets, size, loss_weights=self.loss_weights, masks_per_image=self.masks_per_image
         )

@@ -15,7 +15,7 @@ from course_utils.models.detection.yolact_parts import (
     weighted_sums,
 )
 from course_utils.ops.boxes import box_area, box_iou, encode
-from course_utils.ops.checks import Pair, int_pair, whole_number
+from course_utils.ops.checks import Pair, int_pair, require_tensor, whole_number
 from course_utils.ops.known import on_host
 
 Target = Mapping[str, Tensor]
@@ -105,9 +105,16 @@ def match(anchors: Tensor, boxes: Tensor) -> Matches:
 
     Source: Liu et al. 2016, section 2.2 (arXiv:1512.02325), with the thresholds of YOLACT's code.
 
-    Shapes: `anchors` (N, 4), `boxes` (B, M, 4) with M ≥ 1; boxes without area match nothing.
+    Shapes: `anchors` (N, 4), `boxes` (B, M, 4), with N and M of 1 or more; boxes without area match nothing.
+
+    Raises: ValueError for other shapes and types, and tensors on two devices.
     """
     iou = box_iou(boxes, anchors)  # (B, M, N), 0 for boxes without area
+    if iou.ndim != 3 or iou.numel() == 0:
+        raise ValueError(
+            f"match needs anchors (N, 4) and boxes (B, M, 4), with an anchor and a box at least, but got "
+            f"{tuple(anchors.shape)} and {tuple(boxes.shape)}; where an image has no object, give a box of zeros."
+        )
     best = iou.argmax(-1, keepdim=True)  # (B, M, 1)
     is_best = (torch.arange(len(anchors), device=anchors.device) == best) & (iou > 0)
     overlaps, objects = (iou + 2 * is_best).max(1)  # (B, N)
@@ -123,7 +130,21 @@ def hard_negative_loss(losses: Tensor, positive: Tensor, negative: Tensor, *, ra
     positives gives as many negatives as one with a single positive.
 
     Shapes: `losses` (B, N) of 0 and above, `positive` and `negative` bool (B, N) → their sum, a scalar. Differentiable.
+
+    Raises: ValueError for other shapes and types, and a ratio below 1.
     """
+    for name, values in {"losses": losses, "positive": positive, "negative": negative}.items():
+        require_tensor(values, name)
+    ratio = whole_number(ratio, "ratio", minimum=1)
+    if (
+        losses.ndim != 2
+        or not losses.shape == positive.shape == negative.shape
+        or not positive.dtype == negative.dtype == torch.bool
+    ):
+        raise ValueError(
+            f"hard_negative_loss needs losses (B, N) and two bool masks of that shape, but got {tuple(losses.shape)}, "
+            f"{positive.dtype} {tuple(positive.shape)} and {negative.dtype} {tuple(negative.shape)}."
+        )
     hardest = losses.masked_fill(~negative, 0).sort(1, descending=True).values  # (B, N)
     wanted = ratio * positive.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
     mined = torch.arange(losses.shape[1], device=losses.device) < wanted  # (B, N)
@@ -151,9 +172,9 @@ def _mask_loss(outputs: Outputs, truth: Truth, matches: Matches, size: Pair, mos
     image = torch.arange(len(order), device=order.device)[:, None]  # (B, 1)
     logits = weighted_sums(outputs.prototypes, outputs.coefficients[image, order])  # (B, m, h, w)
     grid = logits.shape[2:]
-    inside = touched(truth.boxes * _scale(size, grid, like=truth.boxes), (grid[0], grid[1]))  # (B, M, h, w)
+    inside = touched(truth.boxes * _scale(size, grid, like=truth.boxes), (grid[0], grid[1])).to(logits.dtype)
     weight = inside / inside.sum((2, 3), keepdim=True).clamp(min=1)  # (B, M, h, w), of sum 1
-    weight = weight.to(logits.dtype)[image, objects] * chosen[..., None, None]  # (B, m, h, w)
+    weight = weight[image, objects] * chosen[..., None, None]  # (B, m, h, w)
     return binary_cross_entropy_with_logits(logits, truth.masks[image, objects], weight, reduction="sum")
 
 
@@ -161,7 +182,8 @@ def _semantic_loss(logits: Tensor, truth: Truth) -> Tensor:
     classes = torch.arange(1, logits.shape[1] + 1, device=logits.device)
     is_class = (truth.labels[..., None] == classes).to(truth.masks.dtype)  # (B, M, K)
     wanted = (is_class.mT @ truth.masks.flatten(2)).clamp(max=1)  # (B, K, h · w)
-    wanted = adaptive_avg_pool2d(wanted.unflatten(2, truth.masks.shape[2:]), logits.shape[2:])  # (B, K, h/2, w/2)
+    grid = (logits.shape[2], logits.shape[3])
+    wanted = adaptive_avg_pool2d(wanted.unflatten(2, truth.masks.shape[2:]), grid)  # (B, K, h/2, w/2)
     return binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1).mean()
 
 

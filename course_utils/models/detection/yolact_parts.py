@@ -95,8 +95,9 @@ def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor, size
         )
     require_same_device(prototypes=prototypes, coefficients=coefficients, boxes=boxes)
     size = int_pair(size, "size")
-    logits = weighted_sums(prototypes[None], coefficients[None])  # (1, N, h, w)
-    return (resize(logits, size)[0] > 0) & touched(boxes, size)  # (N, H, W)
+    # Enlarged sums are sums of what has been enlarged, and there are fewer prototypes than objects.
+    prototypes = resize(prototypes[None], size)  # (1, k, H, W)
+    return (weighted_sums(prototypes, coefficients[None])[0] > 0) & touched(boxes, size)  # (N, H, W)
 
 
 def weighted_sums(prototypes: Tensor, coefficients: Tensor) -> Tensor:
@@ -139,20 +140,26 @@ class PredictionHead(nn.Module):
     Source: Bolya et al. 2019, section 4 and figure 4 (arXiv:1904.02689): one 3×3 convolution, then one for each of the three
     outputs; tanh for the coefficients.
 
+    `batch_norm`: one for each level after the first convolution, since values at different levels have different means, and a
+    common one would learn a mean that fits none of them.
+
     Shapes: `maps` (B, channels, h, w), finest first → logits (B, N, outcomes), offsets (B, N, 4), coefficients (B, N, count)
     for the N anchors of all maps, in the order of `grid_anchors`.
     """
 
-    def __init__(self, channels: int, outcomes: int, count: int, *, anchors: int, batch_norm: bool) -> None:
+    def __init__(
+        self, channels: int, outcomes: int, count: int, *, anchors: int, levels: int, batch_norm: bool
+    ) -> None:
         super().__init__()
-        self.shared = convolution(channels, channels, batch_norm=batch_norm)
+        self.shared = nn.Conv2d(channels, channels, 3, padding=1, bias=not batch_norm)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) if batch_norm else nn.Identity() for _ in range(levels))
         self.classes = nn.Conv2d(channels, anchors * outcomes, 3, padding=1)
         self.offsets = nn.Conv2d(channels, anchors * 4, 3, padding=1)
         self.coefficients = nn.Conv2d(channels, anchors * count, 3, padding=1)
         self.anchors = anchors
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        shared = [self.shared(x) for x in maps]
+        shared = [norm(self.shared(x)).relu() for norm, x in zip(self.norms, maps, strict=True)]
         classes, offsets, coefficients = (
             torch.cat([self._by_anchor(output(x)) for x in shared], 1)  # (B, N, …)
             for output in (self.classes, self.offsets, self.coefficients)
