@@ -507,10 +507,13 @@ MODELS = {
         YOLACT_OUTPUTS,
         YOLACT_TARGETS,
         (8, 16),
+        matching=(0.5, 0.25),
         loss_weights=(1, 1.5, 6.125, 1),
         masks_per_image=200,
     ),
-    "yolact_losses.match": call(yolact_losses.match, YOLACT_OUTPUTS.anchors, boxes_of(2, 3, size=8)),
+    "yolact_losses.match": call(
+        yolact_losses.match, YOLACT_OUTPUTS.anchors, boxes_of(2, 3, size=8), matching=(0.5, 0.25)
+    ),
     "yolact_losses.hard_negative_loss": call(
         yolact_losses.hard_negative_loss, floats(2, 20), masks_of(2, 20), masks_of(2, 20), ratio=3
     ),
@@ -719,10 +722,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "unet.require_images": "in unet and unet_2015",
         "unet_decoder": "in UNet",
         "unet_plus_plus.node_name": "a name, no values",
-        "yolact_losses.Truth": "a form of data",
+        "yolact_targets": "in yolact_losses",
         "yolact_losses.Matches": "a form of data",
-        "yolact_losses.stack_targets": "in yolact_losses",
-        "yolact_losses.require_targets": "in yolact_losses",
         "yolact_parts.Outputs": "a form of data",
         "yolact_parts.weighted_sums": "in assemble_masks",
         "yolact_parts.convolution": "in YOLACT",

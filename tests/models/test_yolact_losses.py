@@ -10,9 +10,9 @@ from yolact_cases import drawn_outputs, rectangles
 from course_utils.models.detection.yolact_losses import (
     hard_negative_loss,
     match,
-    stack_targets,
     yolact_losses,
 )
+from course_utils.models.detection.yolact_targets import stack_targets
 from course_utils.ops.boxes import box_iou, encode
 
 SIZE = (32, 48)
@@ -34,6 +34,9 @@ def test_matching_by_hand():
     # IoU 1, .5, .45, .3 with the first object; .4 and 3/9 with the second, whose best anchor the fifth is.
     assert found.positive.tolist() == [[True, True, False, False, True, False]]
     assert found.negative.tolist() == [[False, False, False, True, False, True]]
+    found = match(anchors, boxes, matching=(0.45, 0.3))  # float32 has 0.45 and 0.3 a little above and below these
+    assert found.positive.tolist() == [[True, True, True, False, True, False]]
+    assert not found.negative.any()
 
 
 def test_an_anchor_that_is_the_best_of_two_takes_the_one_it_overlaps_more():
@@ -254,6 +257,12 @@ def test_matching_and_mining_refuse():
         ValueError, match=r"got \(3, 4\) and \(1, 0, 4\); where an image has no object, give a box of zeros"
     ):
         match(torch.zeros(3, 4), torch.zeros(1, 0, 4))
+    for matching, message in (
+        ((0.4, 0.5), r"matching\[1\] must be a number from 0 to 0.4, but is 0.5"),
+        (0.5, "be two numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            match(torch.ones(3, 4), torch.ones(1, 1, 4), matching=matching)
     with pytest.raises(ValueError, match=r"two bool masks of that shape, but got \(1, 3\), torch.bool \(1, 2\)"):
         hard_negative_loss(torch.ones(1, 3), torch.ones(1, 2).bool(), torch.ones(1, 3).bool())
     with pytest.raises(ValueError, match="ratio must be an integer of 1 or more"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from course_utils.models.detection.yolact_losses import LOSS_WEIGHTS, Target, yolact_losses
+from course_utils.models.detection.yolact_losses import LOSS_WEIGHTS, MATCHING, yolact_losses
 from course_utils.models.detection.yolact_parts import (
     BOX_WEIGHTS,
     Outputs,
@@ -15,6 +15,7 @@ from course_utils.models.detection.yolact_parts import (
     grid_anchors,
     positive_numbers,
 )
+from course_utils.models.detection.yolact_targets import Target
 from course_utils.models.fpn import FPN
 from course_utils.ops.boxes import clip_boxes, decode
 from course_utils.ops.checks import Pair, real_number, require_bools, whole_numbers
@@ -36,7 +37,7 @@ class YOLACT(nn.Module):
       `ratios`: width to height.
     - `batch_norm`: in head and prototypes, which then learn from nothing much faster.
     - `score_threshold`, `nms_threshold`; `candidates`: boxes a class and image that `fast_nms` compares; `max_detections`: an
-      image. `loss_weights` and `masks_per_image`: see `yolact_losses`.
+      image. `matching`, `loss_weights` and `masks_per_image`: see `yolact_losses`.
 
     With 80 classes: 31,164,943 parameters on `resnet50`, 50,157,071 on `resnet101`; 20,560 of these, the semantic scores, are for
     training only.
@@ -68,6 +69,7 @@ class YOLACT(nn.Module):
         nms_threshold: float = 0.5,
         candidates: int = 200,
         max_detections: int = 100,
+        matching: tuple[float, float] = MATCHING,
         loss_weights: tuple[float, ...] = LOSS_WEIGHTS,
         masks_per_image: int = 100,
     ) -> None:
@@ -80,7 +82,11 @@ class YOLACT(nn.Module):
         self.score_threshold = real_number(score_threshold, "score_threshold", 0, 1)
         self.nms_threshold = real_number(nms_threshold, "nms_threshold", 0, 1)
         self.candidates, self.max_detections = whole_numbers(1, candidates=candidates, max_detections=max_detections)
-        self.loss_weights, self.masks_per_image = loss_weights, masks_per_image  # checked with the losses
+        self.matching, self.loss_weights, self.masks_per_image = (
+            matching,
+            loss_weights,
+            masks_per_image,
+        )  # checked there
         self.pyramid = FPN(backbone, channels, stride=stride, extra=extra)
         if len(self.sides) != len(self.pyramid.strides):
             raise ValueError(
@@ -113,7 +119,12 @@ class YOLACT(nn.Module):
         if not self.training or targets is None:
             return self.detections(outputs, size)
         return yolact_losses(
-            outputs, targets, size, loss_weights=self.loss_weights, masks_per_image=self.masks_per_image
+            outputs,
+            targets,
+            size,
+            matching=self.matching,
+            loss_weights=self.loss_weights,
+            masks_per_image=self.masks_per_image,
         )
 
     def outputs(self, images: Tensor) -> Outputs:

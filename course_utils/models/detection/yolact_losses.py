@@ -1,6 +1,6 @@
 """What YOLACT is trained with: which anchor stands for which object, and the four losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,26 +14,14 @@ from course_utils.models.detection.yolact_parts import (
     touched,
     weighted_sums,
 )
-from course_utils.ops.boxes import box_area, box_iou, encode
-from course_utils.ops.checks import Pair, int_pair, require_tensor, whole_number
-from course_utils.ops.known import on_host
+from course_utils.models.detection.yolact_targets import Target, Truth, require_targets, stack_targets
+from course_utils.ops.boxes import box_iou, encode
+from course_utils.ops.checks import Pair, int_pair, real_number, require_tensor, whole_number
 
-Target = Mapping[str, Tensor]
-POSITIVE, NEGATIVE = 0.5, 0.4
+MATCHING = (0.5, 0.4)
+"""The IoU from which on an anchor is positive, and the one below which it is negative."""
 LOSS_WEIGHTS = (1.0, 1.5, 6.125, 1.0)
 """Of classes, boxes, masks and semantics."""
-
-
-class Truth(NamedTuple):
-    """The objects of a batch, M an image; where an image has fewer, the last have no area.
-
-    Shapes: `boxes` (B, M, 4), `labels` (B, M) from 1 on, `masks` (B, M, h, w): the share of each prototype's pixel that the
-    object covers.
-    """
-
-    boxes: Tensor
-    labels: Tensor
-    masks: Tensor
 
 
 class Matches(NamedTuple):
@@ -54,6 +42,7 @@ def yolact_losses(
     targets: Sequence[Target],
     size: Pair,
     *,
+    matching: tuple[float, float] = MATCHING,
     loss_weights: tuple[float, ...] = LOSS_WEIGHTS,
     masks_per_image: int = 100,
 ) -> dict[str, Tensor]:
@@ -71,8 +60,8 @@ def yolact_losses(
     Source: Bolya, Zhou, Xiao and Lee 2019, sections 3.1, 3.4 and 4 (arXiv:1904.02689).
 
     `targets`: for each image "boxes" (M, 4), "labels" (M,) from 1 to K, "masks" bool (M, H, W), and perhaps "iscrowd" (M,);
-    crowds and boxes without area are left out. `size`: (H, W) of the images. `masks_per_image`: the masks of so many positive
-    anchors are learnt, those with the largest IoU.
+    crowds and boxes without area are left out. `size`: (H, W) of the images. `matching`: see `match`. `masks_per_image`: of so many
+    positive anchors, those with the largest IoU, masks are learnt.
 
     Differs from the paper: a mask's target is the share of a prototype's pixel that the object covers, not rounded to 0 or 1,
     and the box is cut off at whole pixels; an image without positive anchors still gives its three hardest negatives.
@@ -86,7 +75,7 @@ def yolact_losses(
         raise ValueError(f"loss_weights must be four numbers, {' '.join(map(str, LOSS_WEIGHTS))}, but is {weights}.")
     require_targets(targets, outputs, size)
     truth = stack_targets(targets, outputs.prototypes)
-    matches = match(outputs.anchors, truth.boxes)
+    matches = match(outputs.anchors, truth.boxes, matching=matching)
     count = matches.positive.sum().clamp(min=1)
     by_name = {
         "classes": _class_loss(outputs.classes, truth.labels, matches) / count,
@@ -97,8 +86,8 @@ def yolact_losses(
     return {name: weight * loss for weight, (name, loss) in zip(weights, by_name.items(), strict=True)}
 
 
-def match(anchors: Tensor, boxes: Tensor) -> Matches:
-    """An anchor is positive if its IoU with some object is 0.5 or more, and negative if all are below 0.4.
+def match(anchors: Tensor, boxes: Tensor, *, matching: tuple[float, float] = MATCHING) -> Matches:
+    """An anchor is positive if its IoU with some object is 0.5 or more, and negative if all are below 0.4, or as `matching` says.
 
     So that no object goes without, the best anchor of each is positive too. If it is the best of two, it takes the object that
     it overlaps more.
@@ -107,8 +96,15 @@ def match(anchors: Tensor, boxes: Tensor) -> Matches:
 
     Shapes: `anchors` (N, 4), `boxes` (B, M, 4), with N and M of 1 or more; boxes without area match nothing.
 
-    Raises: ValueError for other shapes and types, and tensors on two devices.
+    Raises: ValueError for other shapes and types, tensors on two devices, and thresholds that are not two falling numbers from 0
+    to 1.
     """
+    if not isinstance(matching, (tuple, list)) or len(matching) != 2:
+        raise ValueError(
+            f"matching must be two numbers, the IoU of positive and of negative anchors, but is {matching!r}."
+        )
+    from_here = real_number(matching[0], "matching[0]", 0, 1, exclusive=True)
+    below = real_number(matching[1], "matching[1]", 0, from_here)
     iou = box_iou(boxes, anchors)  # (B, M, N), 0 for boxes without area
     if iou.ndim != 3 or iou.numel() == 0:
         raise ValueError(
@@ -118,7 +114,7 @@ def match(anchors: Tensor, boxes: Tensor) -> Matches:
     best = iou.argmax(-1, keepdim=True)  # (B, M, 1)
     is_best = (torch.arange(len(anchors), device=anchors.device) == best) & (iou > 0)
     overlaps, objects = (iou + 2 * is_best).max(1)  # (B, N)
-    return Matches(objects, overlaps, overlaps >= POSITIVE, overlaps < NEGATIVE)
+    return Matches(objects, overlaps, overlaps >= from_here, overlaps < below)
 
 
 def hard_negative_loss(losses: Tensor, positive: Tensor, negative: Tensor, *, ratio: int = 3) -> Tensor:
@@ -191,61 +187,3 @@ def _scale(size: Pair, grid: Sequence[int], *, like: Tensor) -> Tensor:
     """What takes boxes in an image's pixels to those of a map: (4,)."""
     y, x = grid[0] / size[0], grid[1] / size[1]
     return torch.tensor([x, y, x, y], dtype=like.dtype, device=like.device)
-
-
-def stack_targets(targets: Sequence[Target], prototypes: Tensor) -> Truth:
-    """The objects of all images in tensors of one shape, in the type of the prototypes, whose size the masks get.
-
-    Crowds lose their area, and count no more than the filling does.
-    """
-    grid = (prototypes.shape[2], prototypes.shape[3])
-    most = max([1, *(len(target["labels"]) for target in targets)])
-    boxes = prototypes.new_zeros(len(targets), most, 4)
-    masks = prototypes.new_zeros(len(targets), most, *grid)
-    labels = torch.zeros(len(targets), most, dtype=torch.int64, device=prototypes.device)
-    for image, target in enumerate(targets):
-        count = len(target["labels"])
-        if count == 0:
-            continue
-        usable = box_area(target["boxes"]) > 0
-        if "iscrowd" in target:
-            usable &= ~target["iscrowd"].bool()
-        boxes[image, :count] = target["boxes"] * usable[:, None]
-        labels[image, :count] = target["labels"] * usable
-        shares = adaptive_avg_pool2d((target["masks"] & usable[:, None, None]).to(masks.dtype), grid)
-        masks[image, :count] = shares
-    return Truth(boxes, labels, masks)
-
-
-def require_targets(targets: Sequence[Target], outputs: Outputs, size: Pair) -> None:
-    """Refuse targets that are not a dict for each image, of tensors as `yolact_losses` says.
-
-    Raises: ValueError that names the image, what is wrong with it, and the way to mend it.
-    """
-    if not isinstance(targets, (list, tuple)) or len(targets) != len(outputs.classes):
-        came = f"{len(targets)} of them" if isinstance(targets, (list, tuple)) else type(targets).__name__
-        raise ValueError(
-            f"Needed is a list of targets, a dict for each of {len(outputs.classes)} images, but got {came}."
-        )
-    classes = outputs.classes.shape[-1] - 1
-    for image, target in enumerate(targets):
-        missing = {"boxes", "labels", "masks"} - set(target) if isinstance(target, Mapping) else {"boxes"}
-        if missing or not all(isinstance(target[name], Tensor) for name in ("boxes", "labels", "masks")):
-            raise ValueError(f'targets[{image}] must be a dict with tensors "boxes", "labels" and "masks".')
-        boxes, labels, masks = target["boxes"], target["labels"], target["masks"]
-        shapes = (boxes.shape[1:], labels.shape[1:], masks.shape[1:]) == ((4,), (), size)
-        if not shapes or not len(boxes) == len(labels) == len(masks):
-            raise ValueError(
-                f"targets[{image}] must have boxes (M, 4), labels (M,) and masks (M, {size[0]}, {size[1]}), but their shapes "
-                f"are {tuple(boxes.shape)}, {tuple(labels.shape)} and {tuple(masks.shape)}."
-            )
-        if not boxes.is_floating_point() or masks.dtype != torch.bool or labels.dtype != torch.int64:
-            raise ValueError(
-                f"targets[{image}] must have floating boxes, int64 labels and bool masks, but they are {boxes.dtype}, "
-                f"{labels.dtype} and {masks.dtype}; use `.float()`, `.long()` and `.bool()`."
-            )
-        if on_host(labels) and len(labels) and not (1 <= int(labels.min()) and int(labels.max()) <= classes):
-            raise ValueError(
-                f"The labels of {classes} classes of objects go from 1 to {classes}, and 0 is background, but those of "
-                f"targets[{image}] go from {int(labels.min())} to {int(labels.max())}; map them to these."
-            )
