@@ -119,7 +119,7 @@ def fast_nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     All are decided on at once, with one table of pairs. What this keeps, `nms` keeps too, but not the other way round: a box
     whose only better neighbour is dropped stays in `nms`, and goes here. Of equal scores the first box counts as the better one.
 
-    Source: Bolya, Zhou, Xiao and Lee 2019, section 3.3 (arXiv 1904.02689).
+    Source: Bolya, Zhou, Xiao and Lee 2019, section 5 (arXiv 1904.02689).
 
     Shapes: `boxes` (…, N, 4), `scores` (…, N), both floating → whether each box is kept, bool (…, N). Boxes of two classes or
     images, along the axes before, never drop each other.

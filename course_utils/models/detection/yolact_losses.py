@@ -57,11 +57,11 @@ def yolact_losses(
     The first three are sums over the batch, divided by the number of positive anchors in it. So what several processes make
     together of their shares of a batch differs from what one makes of it all: each divides by its own number.
 
-    Source: Bolya, Zhou, Xiao and Lee 2019, sections 3.1, 3.4 and 4 (arXiv:1904.02689).
+    Source: Bolya, Zhou, Xiao and Lee 2019, sections 3.3, 4 and 5 (arXiv:1904.02689).
 
     `targets`: for each image "boxes" (M, 4), "labels" (M,) from 1 to K, "masks" bool (M, H, W), and perhaps "iscrowd" (M,);
-    crowds and boxes without area are left out. `size`: (H, W) of the images. `matching`: see `match`. `masks_per_image`: of so many
-    positive anchors, those with the largest IoU, masks are learnt.
+    crowds and boxes without area are left out. `size`: (H, W) of the images. `matching`: see `match`. `masks_per_image`: of so
+    many positive anchors, those with the largest IoU, masks are learnt.
 
     Differs from the paper: a mask's target is the share of a prototype's pixel that the object covers, not rounded to 0 or 1,
     and the box is cut off at whole pixels; an image without positive anchors still gives its three hardest negatives.

@@ -74,7 +74,7 @@ def touched(boxes: Tensor, size: Pair) -> Tensor:
 def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor, size: Pair) -> Tensor:
     """The masks of an image's instances: σ(P Cᵀ), each cut off at its box, where it is above a half.
 
-    Source: Bolya et al. 2019, section 3.2 and equation 1 (arXiv:1904.02689). A coefficient below 0 takes a prototype away.
+    Source: Bolya et al. 2019, section 3.3 and equation 1 (arXiv:1904.02689). A coefficient below 0 takes a prototype away.
 
     Shapes: `prototypes` (k, h, w), `coefficients` (N, k), `boxes` (N, 4) in pixels of an image of `size` (H, W), all floating
     → bool (N, H, W). σ is above a half where its argument is above 0.
@@ -137,8 +137,8 @@ class ProtoNet(nn.Module):
 class PredictionHead(nn.Module):
     """Classes, offsets and coefficients of each anchor, by the same convolutions at all levels.
 
-    Source: Bolya et al. 2019, section 4 and figure 4 (arXiv:1904.02689): one 3×3 convolution, then one for each of the three
-    outputs; tanh for the coefficients.
+    Source: Bolya et al. 2019, sections 3.2 and 4, figure 4 (arXiv:1904.02689): one 3×3 convolution, then one for each of the
+    three outputs; tanh for the coefficients.
 
     `batch_norm`: one for each level after the first convolution, since values at different levels have different means, and a
     common one would learn a mean that fits none of them.
