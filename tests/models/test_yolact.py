@@ -96,7 +96,7 @@ def test_masks_have_the_images_size():
 def test_prototypes_are_not_negative_and_coefficients_stay_within_one():
     torch.manual_seed(0)
     maps = [3 * torch.randn(1, 6, 3, 5), 3 * torch.randn(1, 6, 2, 3)]
-    prototypes = ProtoNet(6, 4, batch_norm=False)(maps[0])
+    prototypes = ProtoNet(6, 4, width=5, batch_norm=False)(maps[0])
     assert prototypes.shape == (1, 4, 6, 10) and prototypes.min() == 0 and prototypes.max() > 0
     classes, offsets, coefficients = PredictionHead(6, 3, 4, anchors=2, levels=2, batch_norm=True)(maps)
     assert (classes.shape, offsets.shape, coefficients.shape) == ((1, 42, 3), (1, 42, 4), (1, 42, 4))
@@ -244,10 +244,22 @@ def test_tiny_images(size):
     assert network.eval()(images)[0]["masks"].shape[1:] == size
 
 
+def test_in_16_bits_anchors_and_losses_have_32():
+    network = tiny_network().to(torch.bfloat16)
+    images = torch.rand(2, 3, 32, 48).to(torch.bfloat16)
+    outputs = network.outputs(images)
+    assert {part.dtype for part in outputs} == {torch.float32}
+    losses = network(images, [rectangles((2, 3, 30, 20)), rectangles()])
+    assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in losses.values())
+    assert network.eval()(images)[0]["boxes"].dtype == torch.float32
+
+
 def test_numbers_of_numpy_make_the_same_network():
     number = np.uint8
-    found = YOLACT(small(), number(2), **TINY | {"channels": number(6), "prototypes": number(4)}, stride=number(8))
-    wanted = tiny(small())
+    found = YOLACT(
+        small(), number(2), **TINY | {"channels": number(6), "prototypes": number(4)}, prototype_channels=number(5)
+    )
+    wanted = tiny(small(), prototype_channels=5)
     assert {name: value.shape for name, value in found.state_dict().items()} == {
         name: value.shape for name, value in wanted.state_dict().items()
     }
@@ -265,6 +277,7 @@ def test_numbers_of_numpy_make_the_same_network():
         (lambda: tiny(small(), ratios=(1, -1)), r"ratios must be a tuple of numbers above 0, but is \(1, -1\)"),
         (lambda: tiny(small(), batch_norm="no"), "batch_norm must be True or False"),
         (lambda: tiny(small(), score_threshold=5), "score_threshold must be a number from 0 to 1"),
+        (lambda: tiny(small(), prototype_channels=0), "prototype_channels must be an integer of 1 or more"),
         (lambda: tiny(small(), candidates=0), "candidates must be an integer of 1 or more"),
         (lambda: tiny_network()(torch.rand(1, 3, 32, 32)), "In training, YOLACT needs targets; call"),
         (lambda: grid_anchors((1, 1), (8, 8), 0, (1,), like=torch.zeros(1)), "side must be above 0"),

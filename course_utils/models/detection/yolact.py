@@ -18,7 +18,8 @@ from course_utils.models.detection.yolact_parts import (
 from course_utils.models.detection.yolact_targets import Target
 from course_utils.models.fpn import FPN
 from course_utils.ops.boxes import clip_boxes, decode
-from course_utils.ops.checks import Pair, real_number, require_bools, whole_numbers
+from course_utils.ops.checks import Pair, real_number, require_bools, whole_number, whole_numbers
+from course_utils.ops.precision import at_least_float32
 from course_utils.ops.suppression import fast_nms
 
 
@@ -27,15 +28,16 @@ class YOLACT(nn.Module):
 
     Source: Bolya, Zhou, Xiao and Lee 2019 (arXiv:1904.02689). A feature pyramid; at each of its cells and for each of three
     anchors, a class, a box and k coefficients (`PredictionHead`); from its finest level, k prototypes (`ProtoNet`). A mask is
-    σ(P Cᵀ), cut off at the box (`assemble_masks`). What is drawn twice is dropped by `fast_nms`. The losses: `yolact_losses`.
+    σ(P Cᵀ), cut off at the box (`assemble_masks`). What is found twice is dropped by `fast_nms`. The losses: `yolact_losses`.
 
     - `num_classes`: classes of objects, K. Their labels are 1 to K and 0 is background, as in Mask R-CNN; but this number does
       not count the background. `metrics.instance.AveragePrecision` takes K + 1.
-    - `channels`: of the pyramid, the head and the prototypes' convolutions; `prototypes`: k.
+    - `channels`: of the pyramid and the head; `prototype_channels`: of the convolutions before the prototypes (None: as many);
+      `prototypes`: k.
     - `stride` and `extra`: of the pyramid, see `FPN`; the paper's P3 to P7 have strides 8 to 128. Prototypes have half of it.
     - `sides`: the anchors' square root of area in pixels, one for each level; the paper's are for images of 550 pixels.
       `ratios`: width to height.
-    - `batch_norm`: in head and prototypes, which then learn from nothing much faster.
+    - `batch_norm`: in the head and the prototypes, for training from nothing.
     - `score_threshold`, `nms_threshold`; `candidates`: boxes a class and image that `fast_nms` compares; `max_detections`: an
       image. `matching`, `loss_weights` and `masks_per_image`: see `yolact_losses`.
 
@@ -46,11 +48,11 @@ class YOLACT(nn.Module):
     losses, "classes", "boxes", "masks", "semantic", whose sum is to be minimised. In evaluation → a dict for each image:
     "boxes" (n, 4), "labels" (n,) int64, "scores" (n,), "masks" bool (n, H, W), and "coefficients" (n, k), best first.
 
-    Differs from the paper: the pyramid is that of this course (sums of nearest pixels, a ReLU between P6 and P7); see also
+    Differs from the paper: the pyramid is this course's `FPN`, which repeats pixels where theirs interpolates; see also
     `grid_anchors`, `assemble_masks` and `yolact_losses`.
 
-    Raises: ValueError as `FPN`; for as many sides as there are not levels; for numbers and thresholds that are none; in training
-    for missing or unfit targets.
+    Raises: ValueError as `FPN`; if there is not one side for each level; for numbers out of range; in training as
+    `yolact_losses`, and without targets.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class YOLACT(nn.Module):
         *,
         channels: int = 256,
         prototypes: int = 32,
+        prototype_channels: int | None = None,
         stride: int = 8,
         extra: str = "convolutions",
         sides: Sequence[float] = (24, 48, 96, 192, 384),
@@ -77,6 +80,8 @@ class YOLACT(nn.Module):
         num_classes, channels, prototypes = whole_numbers(
             1, num_classes=num_classes, channels=channels, prototypes=prototypes
         )
+        width = channels if prototype_channels is None else prototype_channels
+        width = whole_number(width, "prototype_channels", minimum=1)
         require_bools(batch_norm=batch_norm)
         self.sides, self.ratios = positive_numbers(sides, "sides"), positive_numbers(ratios, "ratios")
         self.score_threshold = real_number(score_threshold, "score_threshold", 0, 1)
@@ -101,7 +106,7 @@ class YOLACT(nn.Module):
             levels=len(self.sides),
             batch_norm=batch_norm,
         )
-        self.protonet = ProtoNet(channels, prototypes, batch_norm=batch_norm)
+        self.protonet = ProtoNet(channels, prototypes, width=width, batch_norm=batch_norm)
         self.semantic = nn.Conv2d(channels, num_classes, 1)
         for part in (self.head, self.protonet, self.semantic):
             for layer in part.modules():
@@ -131,6 +136,8 @@ class YOLACT(nn.Module):
         """What the network says of each anchor, and its prototypes (B, k, H/4, W/4), for images (B, 3, H, W)."""
         maps = [x.relu() for x in self.pyramid(images)]  # (B, channels, H/8, W/8), then H/16, …
         classes, offsets, coefficients = self.head(maps)  # (B, N, 1 + K), (B, N, 4), (B, N, k)
+        # In 16 bits, the corners of an anchor would be rounded to half pixels.
+        classes, offsets, coefficients = map(at_least_float32, (classes, offsets, coefficients))
         height, width = images.shape[2:]
         anchors = [
             grid_anchors((x.shape[2], x.shape[3]), (height, width), side, self.ratios, like=offsets)
@@ -141,8 +148,8 @@ class YOLACT(nn.Module):
             offsets=offsets,
             coefficients=coefficients,
             anchors=torch.cat(anchors),  # (N, 4)
-            prototypes=self.protonet(maps[0]),  # (B, k, H/4, W/4)
-            semantic=self.semantic(maps[0]),  # (B, K, H/8, W/8)
+            prototypes=at_least_float32(self.protonet(maps[0])),  # (B, k, H/4, W/4)
+            semantic=at_least_float32(self.semantic(maps[0])),  # (B, K, H/8, W/8)
         )
 
     def detections(self, outputs: Outputs, size: Pair) -> list[dict[str, Tensor]]:

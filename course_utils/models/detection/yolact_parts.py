@@ -122,15 +122,17 @@ class ProtoNet(nn.Module):
     Shapes: `maps` (B, channels, h, w) → (B, count, 2h, 2w).
     """
 
-    def __init__(self, channels: int, count: int, *, batch_norm: bool) -> None:
+    def __init__(self, channels: int, count: int, *, width: int, batch_norm: bool) -> None:
         super().__init__()
-        self.before = nn.Sequential(*(convolution(channels, channels, batch_norm=batch_norm) for _ in range(3)))
-        self.after = convolution(channels, channels, batch_norm=batch_norm)
-        self.prototypes = nn.Conv2d(channels, count, 1)
+        self.before = nn.Sequential(
+            *(convolution(before, width, batch_norm=batch_norm) for before in (channels, width, width))
+        )
+        self.after = convolution(width, width, batch_norm=batch_norm)
+        self.prototypes = nn.Conv2d(width, count, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        x = self.before(maps)
-        x = resize(x, [2 * n for n in x.shape[2:]])  # (B, channels, 2h, 2w)
+        x = self.before(maps)  # (B, width, h, w)
+        x = resize(x, [2 * n for n in x.shape[2:]])  # (B, width, 2h, 2w)
         return self.prototypes(self.after(x)).relu()  # (B, count, 2h, 2w)
 
 
