@@ -502,8 +502,8 @@ YOLACT_TARGETS = [
 ]
 
 MODELS = {
-    "yolact_losses.yolact_losses": call(
-        yolact_losses.yolact_losses,
+    "yolact_losses.four_losses": call(
+        yolact_losses.four_losses,
         YOLACT_OUTPUTS,
         YOLACT_TARGETS,
         (8, 16),
@@ -722,7 +722,7 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "unet.require_images": "in unet and unet_2015",
         "unet_decoder": "in UNet",
         "unet_plus_plus.node_name": "a name, no values",
-        "yolact_targets": "in yolact_losses",
+        "yolact_targets": "in four_losses",
         "yolact_losses.Matches": "a form of data",
         "yolact_parts.Outputs": "a form of data",
         "yolact_parts.weighted_sums": "in assemble_masks",

@@ -145,6 +145,16 @@ def test_it_stands_on_every_backbone(name, batch_norm):
     assert set(found[0]) == {"boxes", "labels", "scores", "masks", "coefficients"}
 
 
+def test_head_and_prototypes_see_what_is_above_zero_in_the_pyramid():
+    network = tiny_network().eval()
+    images = torch.rand(1, 3, 32, 48)
+    outputs, maps = network.outputs(images), [x.relu() for x in network.pyramid(images)]
+    assert any((x < 0).any() for x in network.pyramid(images))
+    torch.testing.assert_close(outputs.semantic, network.semantic(maps[0]))
+    torch.testing.assert_close(outputs.prototypes, network.protonet(maps[0]))
+    torch.testing.assert_close(outputs.coefficients, network.head(maps)[2])
+
+
 def test_the_order_of_anchors_and_outputs_is_one():
     """An object's best anchor is where the network, after many steps on it alone, is sure of its class."""
     network = tiny_network()

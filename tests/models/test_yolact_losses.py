@@ -8,9 +8,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from yolact_cases import drawn_outputs, rectangles
 
 from course_utils.models.detection.yolact_losses import (
+    four_losses,
     hard_negative_loss,
     match,
-    yolact_losses,
 )
 from course_utils.models.detection.yolact_targets import stack_targets
 from course_utils.ops.boxes import box_iou, encode
@@ -126,7 +126,7 @@ def by_definition(outputs, targets):
 @pytest.mark.parametrize("targets", [[TWO, ONE], [ONE, NONE]], ids=["objects in both", "objects in one"])
 def test_they_are_what_their_definitions_give_and_so_are_their_gradients(targets):
     outputs = drawn_outputs()
-    found, expected = yolact_losses(outputs, targets, SIZE), by_definition(outputs, targets)
+    found, expected = four_losses(outputs, targets, SIZE), by_definition(outputs, targets)
     learnt = [outputs.classes, outputs.offsets, outputs.coefficients, outputs.prototypes, outputs.semantic]
     for name in expected:
         torch.testing.assert_close(found[name], expected[name], rtol=1e-12, atol=0)
@@ -142,9 +142,27 @@ def test_masks_by_hand():
     prototypes = torch.full((1, 1, 8, 12), -20.0, dtype=torch.float64)
     prototypes[..., 2:4, 3:5] = 20
     outputs = outputs._replace(prototypes=prototypes, coefficients=torch.ones_like(outputs.coefficients))
-    assert yolact_losses(outputs, [rectangles((12, 8, 20, 16))], SIZE)["masks"] < 1e-6
+    assert four_losses(outputs, [rectangles((12, 8, 20, 16))], SIZE)["masks"] < 1e-6
     # With the box one column farther to the left, a half of its pixels are wrong by 20, whatever the number of anchors.
-    assert yolact_losses(outputs, [rectangles((8, 8, 16, 16))], SIZE)["masks"].item() == pytest.approx(6.125 * 20 / 2)
+    assert four_losses(outputs, [rectangles((8, 8, 16, 16))], SIZE)["masks"].item() == pytest.approx(6.125 * 20 / 2)
+
+
+def test_a_box_has_its_place_where_pixels_of_prototypes_are_no_squares():
+    """4 rows and 2 columns of the image are one of the prototype."""
+    outputs = drawn_outputs(1, prototypes=1)
+    prototypes = torch.full((1, 1, 8, 12), -20.0, dtype=torch.float64)
+    prototypes[..., 2:4, 3:5] = 20
+    outputs = outputs._replace(prototypes=prototypes, coefficients=torch.ones_like(outputs.coefficients))
+    assert four_losses(outputs, [rectangles((6, 8, 10, 16), size=(32, 24))], (32, 24))["masks"] < 1e-6
+    found = four_losses(outputs, [rectangles((6, 8, 12, 16), size=(32, 24))], (32, 24))["masks"].item()
+    assert found == pytest.approx(6.125 * 20 / 3)
+
+
+def test_what_two_objects_of_a_class_cover_counts_once_in_semantics():
+    outputs = drawn_outputs(1)
+    once = four_losses(outputs, [rectangles((8, 8, 24, 24))], SIZE)["semantic"]
+    twice = four_losses(outputs, [rectangles((8, 8, 24, 24), (8, 8, 24, 24))], SIZE)["semantic"]
+    torch.testing.assert_close(twice, once)
 
 
 def test_the_target_of_a_mask_is_the_share_of_a_pixel_that_is_covered():
@@ -158,7 +176,7 @@ def test_each_object_counts_alike_however_large_it_is():
     outputs = drawn_outputs(1)
     outputs = outputs._replace(coefficients=torch.zeros_like(outputs.coefficients))
     for box in ((0, 0, 48, 32), (13, 13, 14, 14), (2, 3, 15, 16)):
-        assert yolact_losses(outputs, [rectangles(box)], SIZE)["masks"].item() == pytest.approx(6.125 * math.log(2))
+        assert four_losses(outputs, [rectangles(box)], SIZE)["masks"].item() == pytest.approx(6.125 * math.log(2))
 
 
 def test_only_the_masks_of_the_anchors_that_fit_best_are_learnt_where_there_are_many():
@@ -166,15 +184,15 @@ def test_only_the_masks_of_the_anchors_that_fit_best_are_learnt_where_there_are_
     outputs = outputs._replace(coefficients=torch.zeros_like(outputs.coefficients))
     count = int(match(outputs.anchors, TWO["boxes"].double()[None]).positive.sum())
     assert count > 1
-    found = yolact_losses(outputs, [TWO], SIZE, masks_per_image=1)["masks"].item()
+    found = four_losses(outputs, [TWO], SIZE, masks_per_image=1)["masks"].item()
     assert found == pytest.approx(6.125 * math.log(2) / count)
 
 
 def test_weights_of_the_losses():
     outputs = drawn_outputs()
-    ones = yolact_losses(outputs, [TWO, ONE], SIZE, loss_weights=(1, 1, 1, 1))
+    ones = four_losses(outputs, [TWO, ONE], SIZE, loss_weights=(1, 1, 1, 1))
     for name, weight in {"classes": 1, "boxes": 1.5, "masks": 6.125, "semantic": 1}.items():
-        torch.testing.assert_close(yolact_losses(outputs, [TWO, ONE], SIZE)[name], weight * ones[name])
+        torch.testing.assert_close(four_losses(outputs, [TWO, ONE], SIZE)[name], weight * ones[name])
 
 
 # --- Targets of every kind
@@ -186,9 +204,9 @@ def with_crowds(target, crowd):
 
 def test_crowds_and_boxes_without_area_are_left_out():
     outputs = drawn_outputs(1)
-    wanted = yolact_losses(outputs, [ONE], SIZE)
+    wanted = four_losses(outputs, [ONE], SIZE)
     more = rectangles((30, 2, 38, 18), (2, 3, 14, 15), (5, 5, 5, 9), labels=[1, 2, 2])
-    found = yolact_losses(outputs, [with_crowds(more, [False, True, False])], SIZE)
+    found = four_losses(outputs, [with_crowds(more, [False, True, False])], SIZE)
     for name in wanted:
         torch.testing.assert_close(found[name], wanted[name])
 
@@ -208,7 +226,7 @@ TARGETS = {
 @pytest.mark.parametrize("name", TARGETS)
 def test_losses_and_gradients_are_finite(name):
     outputs = drawn_outputs()
-    losses = yolact_losses(outputs, TARGETS[name], SIZE)
+    losses = four_losses(outputs, TARGETS[name], SIZE)
     assert all(loss.isfinite() and loss >= 0 for loss in losses.values())
     objects = name not in ("no objects", "only crowds")
     assert (losses["boxes"] > 0) == (losses["masks"] > 0) == objects and losses["classes"] > 0
@@ -240,16 +258,16 @@ def test_losses_and_gradients_are_finite(name):
 )
 def test_targets_that_are_refused(targets, message):
     with pytest.raises(ValueError, match=message):
-        yolact_losses(drawn_outputs(), targets, SIZE)
+        four_losses(drawn_outputs(), targets, SIZE)
 
 
 def test_numbers_that_are_refused():
     with pytest.raises(ValueError, match="masks_per_image must be an integer of 1 or more"):
-        yolact_losses(drawn_outputs(), [ONE, ONE], SIZE, masks_per_image=0)
+        four_losses(drawn_outputs(), [ONE, ONE], SIZE, masks_per_image=0)
     with pytest.raises(ValueError, match="loss_weights must be four numbers"):
-        yolact_losses(drawn_outputs(), [ONE, ONE], SIZE, loss_weights=(1, 1, 1))
+        four_losses(drawn_outputs(), [ONE, ONE], SIZE, loss_weights=(1, 1, 1))
     with pytest.raises(ValueError, match="loss_weights must be a tuple of numbers above 0"):
-        yolact_losses(drawn_outputs(), [ONE, ONE], SIZE, loss_weights=(1, 1, 1, "1"))
+        four_losses(drawn_outputs(), [ONE, ONE], SIZE, loss_weights=(1, 1, 1, "1"))
 
 
 def test_matching_and_mining_refuse():
@@ -272,8 +290,8 @@ def test_matching_and_mining_refuse():
 @pytest.mark.gpu
 def test_they_are_the_same_on_a_gpu():
     outputs = drawn_outputs()
-    wanted = yolact_losses(outputs, [TWO, ONE], SIZE)
+    wanted = four_losses(outputs, [TWO, ONE], SIZE)
     there = type(outputs)(*(part.detach().cuda() for part in outputs))
     targets = [{name: value.cuda() for name, value in target.items()} for target in (TWO, ONE)]
-    for name, loss in yolact_losses(there, targets, SIZE).items():
+    for name, loss in four_losses(there, targets, SIZE).items():
         torch.testing.assert_close(loss.cpu(), wanted[name].detach())

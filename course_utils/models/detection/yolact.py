@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from course_utils.models.detection.yolact_losses import LOSS_WEIGHTS, MATCHING, yolact_losses
+from course_utils.models.detection.yolact_losses import LOSS_WEIGHTS, MATCHING, four_losses
 from course_utils.models.detection.yolact_parts import (
     BOX_WEIGHTS,
     Outputs,
@@ -28,7 +28,7 @@ class YOLACT(nn.Module):
 
     Source: Bolya, Zhou, Xiao and Lee 2019 (arXiv:1904.02689). A feature pyramid; at each of its cells and for each of three
     anchors, a class, a box and k coefficients (`PredictionHead`); from its finest level, k prototypes (`ProtoNet`). A mask is
-    σ(P Cᵀ), cut off at the box (`assemble_masks`). What is found twice is dropped by `fast_nms`. The losses: `yolact_losses`.
+    σ(P Cᵀ), cut off at the box (`assemble_masks`). What is found twice is dropped by `fast_nms`. The losses: `four_losses`.
 
     - `num_classes`: classes of objects, K. Their labels are 1 to K and 0 is background, as in Mask R-CNN; but this number does
       not count the background. `metrics.instance.AveragePrecision` takes K + 1.
@@ -39,7 +39,7 @@ class YOLACT(nn.Module):
       `ratios`: width to height.
     - `batch_norm`: in the head and the prototypes, for training from nothing.
     - `score_threshold`, `nms_threshold`; `candidates`: boxes a class and image that `fast_nms` compares; `max_detections`: an
-      image. `matching`, `loss_weights` and `masks_per_image`: see `yolact_losses`.
+      image. `matching`, `loss_weights` and `masks_per_image`: see `four_losses`.
 
     With 80 classes: 31,164,943 parameters on `resnet50`, 50,157,071 on `resnet101`; 20,560 of these, the semantic scores, are for
     training only.
@@ -49,10 +49,10 @@ class YOLACT(nn.Module):
     "boxes" (n, 4), "labels" (n,) int64, "scores" (n,), "masks" bool (n, H, W), and "coefficients" (n, k), best first.
 
     Differs from the paper: the pyramid is this course's `FPN`, which repeats pixels where theirs interpolates; see also
-    `grid_anchors`, `assemble_masks` and `yolact_losses`.
+    `grid_anchors`, `assemble_masks` and `four_losses`.
 
     Raises: ValueError as `FPN`; if there is not one side for each level; for numbers out of range; in training as
-    `yolact_losses`, and without targets.
+    `four_losses`, and without targets.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class YOLACT(nn.Module):
         outputs, size = self.outputs(images), (images.shape[2], images.shape[3])
         if not self.training or targets is None:
             return self.detections(outputs, size)
-        return yolact_losses(
+        return four_losses(
             outputs,
             targets,
             size,

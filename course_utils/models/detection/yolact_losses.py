@@ -37,7 +37,7 @@ class Matches(NamedTuple):
     negative: Tensor
 
 
-def yolact_losses(
+def four_losses(
     outputs: Outputs,
     targets: Sequence[Target],
     size: Pair,

@@ -45,14 +45,14 @@ def stack_targets(targets: Sequence[Target], prototypes: Tensor) -> Truth:
         if "iscrowd" in target:
             usable &= ~target["iscrowd"].bool()
         boxes[image, :count] = target["boxes"] * usable[:, None]
-        labels[image, :count] = target["labels"] * usable
+        labels[image, :count] = target["labels"]
         shares = adaptive_avg_pool2d((target["masks"] & usable[:, None, None]).to(masks.dtype), grid)
         masks[image, :count] = shares
     return Truth(boxes, labels, masks)
 
 
 def require_targets(targets: Sequence[Target], outputs: Outputs, size: Pair) -> None:
-    """Refuse targets that are not a dict for each image, of tensors as `yolact_losses` says.
+    """Refuse targets that are not a dict for each image, of tensors as `four_losses` says.
 
     Raises: ValueError that names the image, what is wrong with it, and the way to mend it.
     """
