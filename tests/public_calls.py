@@ -57,6 +57,7 @@ from course_utils.models import (
     unet_plus_plus,
 )
 from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
+from course_utils.models.detection import yolact, yolact_losses, yolact_parts
 from course_utils.ops import (
     atrous,
     bands,
@@ -265,6 +266,7 @@ OPS = {
     "suppression.batched_nms": call(
         suppression.batched_nms, boxes_of(20, size=20), floats(20), label_maps(20, void=False), 0.25
     ),
+    "suppression.fast_nms": call(suppression.fast_nms, boxes_of(20, size=20).view(2, 10, 4), floats(2, 10), 0.5),
     "suppression.soft_nms": call(
         suppression.soft_nms, boxes_of(20, size=20), floats(20), threshold=0.5, sigma=0.25, min_score=0.125
     ),
@@ -415,6 +417,20 @@ class _WithCRF(nn.Module):
         return self.crf(self.scores(images), images)
 
 
+class _YolactOutputs(nn.Module):
+    """What YOLACT says of each anchor, in training and in evaluation alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sides = [4.0 * 2**level for level in range(len(SMALL))]
+        self.network = yolact.YOLACT(
+            _small_backbone(), 2, channels=6, prototypes=4, stride=2, extra="none", sides=sides, batch_norm=True
+        )
+
+    def forward(self, images: Tensor) -> yolact_parts.Outputs:
+        return self.network.outputs(images)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -465,13 +481,47 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "unet.unet_2015": lambda: nn.Sequential(nn.ZeroPad2d((70, 70, 78, 78)), unet.unet_2015(5, 3, widths=(2,) * 5)),
     "unet_plus_plus.UNetPlusPlus": lambda: unet_plus_plus.UNetPlusPlus(_small_backbone(), 5),
     "vgg.vgg16": lambda: vgg.vgg16(output_stride=16),
+    "yolact.YOLACT": _YolactOutputs,
     "mirrored.PoolingEncoder": lambda: mirrored.PoolingEncoder((4, 6), (1, 2), batch_norm=True),
 }
 """Networks by name, each built anew; they take `IMAGES`."""
 
 MEASURED = _small_backbone()
 
+YOLACT_OUTPUTS = yolact_parts.Outputs(
+    classes=floats(2, 24, 3),
+    offsets=floats(2, 24, 4),
+    coefficients=floats(2, 24, 4),
+    anchors=yolact_parts.grid_anchors((2, 4), (8, 16), 5, (1, 0.5, 2), like=floats(1)),
+    prototypes=floats(2, 4, 4, 8),
+    semantic=floats(2, 2, 2, 4),
+)
+YOLACT_TARGETS = [
+    {"boxes": boxes_of(3, size=8), "labels": label_maps(3, classes=2, void=False) + 1, "masks": masks_of(3, 8, 16)},
+    {"boxes": boxes_of(0), "labels": label_maps(0), "masks": masks_of(0, 8, 16)},
+]
+
 MODELS = {
+    "yolact_losses.four_losses": call(
+        yolact_losses.four_losses,
+        YOLACT_OUTPUTS,
+        YOLACT_TARGETS,
+        (8, 16),
+        matching=(0.5, 0.25),
+        loss_weights=(1, 1.5, 6.125, 1),
+        masks_per_image=200,
+    ),
+    "yolact_losses.match": call(
+        yolact_losses.match, YOLACT_OUTPUTS.anchors, boxes_of(2, 3, size=8), matching=(0.5, 0.25)
+    ),
+    "yolact_losses.hard_negative_loss": call(
+        yolact_losses.hard_negative_loss, floats(2, 20), masks_of(2, 20), masks_of(2, 20), ratio=3
+    ),
+    "yolact_parts.grid_anchors": call(yolact_parts.grid_anchors, (2, 3), (200, 240), 100, (0.5, 2), like=floats(1)),
+    "yolact_parts.touched": call(yolact_parts.touched, boxes_of(3, size=8), (200, 9)),
+    "yolact_parts.assemble_masks": call(
+        yolact_parts.assemble_masks, floats(4, 3, 5), floats(3, 4) - 0.5, boxes_of(3, size=20), (12, 200)
+    ),
     "cost.cost": call(lambda size: cost.cost(MEASURED, size), (32, 48)),
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
@@ -672,6 +722,14 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "unet.require_images": "in unet and unet_2015",
         "unet_decoder": "in UNet",
         "unet_plus_plus.node_name": "a name, no values",
+        "yolact_targets": "in four_losses",
+        "yolact_losses.Matches": "a form of data",
+        "yolact_parts.Outputs": "a form of data",
+        "yolact_parts.weighted_sums": "in assemble_masks",
+        "yolact_parts.convolution": "in YOLACT",
+        "yolact_parts.ProtoNet": "in YOLACT",
+        "yolact_parts.PredictionHead": "in YOLACT",
+        "yolact_parts.positive_numbers": "numbers, no tensors",
         "vgg.vgg_stages": "in vgg16",
         "vgg.VGG16": "vgg16",
         "vgg.vgg_keys": "names, no values",
