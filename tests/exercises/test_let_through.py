@@ -233,6 +233,8 @@ def test_maps_are_told_by_their_shapes_and_a_difference_by_its_place() -> None:
     assert telling.shown(maps[:1, :1]) == "[[0, 1], [2, 3]] in the shape (1, 1, 2, 2)"
     assert telling.shown(maps[0, 0]) == "[[0, 1], [2, 3]]"
     assert telling.shown(maps[:1, :1, :1, :1]) == "[0] in the shape (1, 1, 1, 1)"
+    for shape in ((0,), (0, 0), (0, 3), (1, 0), (2, 0, 4)):
+        assert telling.shown(torch.zeros(shape)) == f"an empty array of shape {shape}"
     assert judging.difference(maps, maps + (maps == 5)) == "expected 5 at index [0, 1, 0, 1], got 6"
     assert judging.difference(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == "expected [1, 2], got [1, 3]"
 
