@@ -65,14 +65,14 @@ def _by_grid(
 
 @with_variants(lambda features, boxes, size: cut_regions._solution(features.mT, boxes, size))
 def x_and_y_swapped(features: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """You read the points as (y, x). A point has x first, for `grid_sample` too; in an index, as in `features[..., y, x]`, the row
-    comes first."""
+    """You read the points as (y, x). A point has x first, for `grid_sample` too; in an index, as in `features[..., y, x]`, the
+    row comes first."""
     return _by_grid(features, boxes, size, flip=True)
 
 
 def corners_aligned(features: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """For you, the map reaches from the centre of its first cell to that of its last. It reaches half a cell further, to the outer
-    edges of both: for `grid_sample` this is `align_corners=False`."""
+    """For you, the map reaches from the centre of its first cell to that of its last. It reaches half a cell further, to the
+    outer edges of both: for `grid_sample` this is `align_corners=False`."""
     return _by_grid(features, boxes, size, to_corners=True)
 
 
@@ -196,7 +196,9 @@ cut_regions = Exercise(
         (_numbered(-2.5, 1, 1, 1, 7), _boxes((0, 5.125, 0.375, 5.375, 0.875), (0, 0, 0, 7, 1)), 2),
         (
             _numbered(-23.75, 3, 3, 5, 4),
-            _boxes((2, 0.25, 0.5, 3.75, 5), (0, 0.0625, 1.125, 2.875, 1.625), (2, 1.5, 0, 4, 3.25), (1, 0, 2.5, 0.75, 4.5)),
+            _boxes(
+                (2, 0.25, 0.5, 3.75, 5), (0, 0.0625, 1.125, 2.875, 1.625), (2, 1.5, 0, 4, 3.25), (1, 0, 2.5, 0.75, 4.5)
+            ),
             2,
         ),
         (_numbered(-16.25, 2, 2, 6, 8), _boxes((1, 6.75, 2.25, 6.75, 4.625), (0, 2.25, 1.125, 4.5, 1.125)), 1),
@@ -223,10 +225,10 @@ cut_regions = Exercise(
         "out of bounds": "The last cell has no next one: beyond its centre the value of the border goes on. And the boxes' first "
         "number is the image.",
         "out of range": "The last cell has no next one: beyond its centre the value of the border goes on.",
-        "tensors used as indices": "An index is a whole number: the first column of `boxes`, and what `floor()` gives, are decimal "
-        "numbers until `.long()`.",
-        "expected grid and input to have same batch size": "`grid_sample` reads one grid from each map: go through the images, or "
-        "give it a map for each box.",
+        "tensors used as indices": "An index is a whole number: the first column of `boxes`, and what `floor()` gives, are "
+        "decimal numbers until `.long()`.",
+        "expected grid and input to have same batch size": "`grid_sample` reads one grid from each map: go through the images, "
+        "or give it a map for each box.",
         "values to unpack": "Take the boxes apart by columns, `boxes.unbind(1)` or `boxes.T`: these are five.",
         "only one element tensors": "There are N boxes: their coordinates are tensors (N,), not single numbers.",
         "must match the size of tensor": "Along a row of bins x changes, along a column y: x can be (N, 1, size) and y "

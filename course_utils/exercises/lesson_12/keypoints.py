@@ -187,7 +187,9 @@ keypoint_loss = Exercise(
         ),
         (
             _numbered(-9.5, 0.25, 1, 5, 4, 4),
-            _points(((2.25, 11.5, 2), (7.25, 20.25, 1), (7.125, 10.75, 1), (5.5, 20.5, 2), (4.875, 15.25, 0)),),
+            _points(
+                ((2.25, 11.5, 2), (7.25, 20.25, 1), (7.125, 10.75, 1), (5.5, 20.5, 2), (4.875, 15.25, 0)),
+            ),
             _boxes((2.25, 10.75, 7.25, 20.25)),
         ),
         (
@@ -200,10 +202,10 @@ keypoint_loss = Exercise(
     [
         "Where does a keypoint lie in its box, in cells? The left edge is 0, the right one m; a whole number is left if the "
         "fraction is cut off. Which number has that cell if the map is flattened?",
-        "`logits[counts].flatten(1)` are the maps that count, (n, m · m), and `F.cross_entropy` takes the number of the right one "
-        "among m · m classes.",
-        'If none counts, `reduction="sum"` gives 0. Divide by the number of those that count, or by 1. On the right or lower edge '
-        "the number of the cell would be m: `clamp(max=m - 1)`.",
+        "`logits[counts].flatten(1)` are the maps that count, (n, m · m), and `F.cross_entropy` takes the number of the right "
+        "one among m · m classes.",
+        'If none counts, `reduction="sum"` gives 0. Divide by the number of those that count, or by 1. On the right or lower '
+        "edge the number of the cell would be m: `clamp(max=m - 1)`.",
     ],
     reference=_by_the_package,
     common_errors={
@@ -216,7 +218,7 @@ keypoint_loss = Exercise(
         "ZeroDivisionError": "It may be that no keypoint counts: what do you divide by then?",
     },
     draw=_draw_regions,
-    library=("keypointrcnn_loss", "keypoint_targets", "keypoints_to_heatmap"),
+    library=("keypoint_loss", "keypointrcnn_loss", "keypoint_targets", "keypoints_to_heatmap"),
     differentiable=["logits"],
     unaffected={"cross-entropy is never negative": ["absolute result", "nothing below 0 result"]},
     difficulty=2,

@@ -11,8 +11,9 @@ from course_utils.ops import roi
 def pyramid_level(boxes: Tensor, coarsest: int, finest: int) -> Tensor:
     """The level of a feature pyramid that each box reads from: boxes (N, 4) in pixels, x1 ≤ x2 and y1 ≤ y2 → whole numbers (N,).
     What counts is the side of the square that has the same area as the box. With a side of 224 it is level 4, with half of that
-    level 3, with twice that level 5, and so on; a side between two of these reads as the smaller one does. No level is below
-    `finest` or above `coarsest` (finest ≤ coarsest): beyond, the last one serves all. A box without area reads from the finest."""
+    level 3, with twice that level 5, and so on; a side between two of these reads as the smaller one does. The pyramid has the
+    levels from `finest` to `coarsest` (finest ≤ coarsest): what would read from a level beyond one of them reads from that one. A
+    box without area reads from the finest."""
     sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sqrt()
     levels = (4 + torch.log2(sides / 224)).floor()
     return levels.clamp(finest, coarsest).long()
@@ -23,7 +24,9 @@ def _boxes(*rows: tuple[float, ...]) -> Tensor:
 
 
 def _draw_boxes(generator: torch.Generator) -> tuple[Tensor, int, int]:
-    low, side = (torch.randint(*range_, (7, 2), generator=generator).double() / 8 for range_ in ((-99, 300), (160, 5000)))
+    low, side = (
+        torch.randint(*range_, (7, 2), generator=generator).double() / 8 for range_ in ((-99, 300), (160, 5000))
+    )
     return torch.cat([low, low + side], 1), 5, 2
 
 

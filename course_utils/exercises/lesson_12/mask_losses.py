@@ -140,11 +140,20 @@ mask_loss = Exercise(
     mask_loss,
     [
         (_double([[[[0, 2]], [[-1, 3]]]]), torch.tensor([1]), _double([[[0, 1]]])),
-        (torch.zeros(0, 2, 3, 2, dtype=torch.float64), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, 2).double()),
+        (
+            torch.zeros(0, 2, 3, 2, dtype=torch.float64),
+            torch.zeros(0, dtype=torch.int64),
+            torch.zeros(0, 3, 2).double(),
+        ),
         (_numbered(-2.75, 0.25, 2, 1, 3, 4), torch.tensor([0, 0]), _numbered(0, 1 / 23, 2, 3, 4)),
         (_numbered(-6.5, 0.25, 3, 3, 2, 3), torch.tensor([2, 0, 1]), _numbered(0, 1 / 17, 3, 2, 3)),
         (
-            _double([[[[1000, -55], [-900, 3.5]], [[-70, 2.5], [45, -0.5]]], [[[800, 60], [0.75, -1.25]], [[0.5, 1.5], [2, -4]]]]),
+            _double(
+                [
+                    [[[1000, -55], [-900, 3.5]], [[-70, 2.5], [45, -0.5]]],
+                    [[[800, 60], [0.75, -1.25]], [[0.5, 1.5], [2, -4]]],
+                ]
+            ),
             torch.tensor([0, 1]),
             _double([[[0.25, 1], [0, 0.75]], [[1, 0], [0.5, 0.125]]]),
         ),
@@ -167,7 +176,7 @@ mask_loss = Exercise(
         "Index tensor": "`gather` needs an index of the shape that it is to give: (N, 1, h, w) for one map of each region.",
     },
     draw=_draw_regions,
-    library=("maskrcnn_loss", "average_mask_loss"),
+    library=("mask_loss", "average_mask_loss", "maskrcnn_loss"),
     differentiable=["logits"],
     unaffected={"cross-entropy is never negative": ["absolute result", "nothing below 0 result"]},
     difficulty=2,

@@ -205,8 +205,8 @@ paste_mask = Exercise(
         "points must be a tensor": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
         "bilinear_sample needs": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): give the mask two axes more, "
         "`mask[None, None]`, and the points one.",
-        "Input and output sizes should be greater than 0": "A box may be narrower than a pixel: resizing the mask to whole pixels "
-        "does not get there. Go the other way, from the pixels to the mask.",
+        "Input and output sizes should be greater than 0": "A box may be narrower than a pixel: resizing the mask to whole "
+        "pixels does not get there. Go the other way, from the pixels to the mask.",
         "only one element tensors": "The box's coordinates are numbers in a tensor: `x1, y1, x2, y2 = box`.",
         "must match the size of tensor": "Columns are along x, rows along y: does one of them need another axis, `[:, None]`? Or "
         "does the box reach beyond the image?",
@@ -215,7 +215,6 @@ paste_mask = Exercise(
     },
     draw=_draw_mask,
     library=("paste_masks", "paste_masks_in_image", "paste_mask_in_image"),
-    without_loops=True,
     unaffected={
         "a probability lies between 0 and 1": ["absolute result", "nothing below 0 result", "nothing above 1 result"],
         "masks are drawn when training is over, and nothing learns through it": ["detached"],

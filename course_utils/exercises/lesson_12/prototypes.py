@@ -10,10 +10,11 @@ from course_utils.exercises.slips import read_slips
 
 
 def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """YOLACT's masks of an image. Prototypes (k, h, w), maps that all instances share; coefficients (n, k), how much each instance
-    takes of each, also less than nothing; boxes (n, 4), (x1, y1, x2, y2) in cells of the prototypes, with an area → truth values
-    (n, h, w). An instance is the sum of the prototypes, each times its coefficient. It is there where the sigmoid of this sum is
-    above 0.5, and its box touches the cell: cell i covers [i, i + 1), and a box from 1 to 2.5 touches the cells 1 and 2."""
+    """YOLACT's masks of one image. Prototypes (k, h, w) are maps that all its instances share; coefficients (n, k) say how much
+    each instance takes of each, and may be negative; boxes (n, 4) are (x1, y1, x2, y2) in cells of the prototypes, with an area
+    → truth values (n, h, w). For each instance, add up the prototypes, each times its coefficient. A cell belongs to the instance
+    if the sigmoid of this sum is above 0.5 there and the instance's box touches the cell: cell i covers [i, i + 1), so that a box
+    from 1 to 2.5 touches the cells 1 and 2."""
     height, width = prototypes.shape[1:]
     sums = torch.einsum("nk,khw->nhw", coefficients, prototypes)
     x1, y1, x2, y2 = boxes.T[:, :, None]  # (n, 1) each
@@ -185,16 +186,13 @@ assemble_masks = Exercise(
     common_errors={
         "cannot be multiplied": "The prototypes are k maps: `prototypes.flatten(1)` is (k, h · w), and the coefficients are "
         "(n, k).",
-        "must match the size of tensor": "Each instance has k coefficients and one box: do the axes stand where you compare them? "
+        "must match the size of tensor": "Each instance has k coefficients and one box: do the axes stand where they meet? "
         "Rows are (n, h, 1), columns (n, 1, w).",
         "not implemented for": "`&` joins truth values: compare first, and put each comparison in brackets.",
         "Expected size for first two dimensions": "The prototypes are shared by all instances: they have no axis of instances.",
     },
     draw=_draw_instances,
     without_loops=True,
-    unaffected={
-        "a sum keeps its sign if what is large is cut off": [],
-    },
     difficulty=2,
     minutes=8,
 )

@@ -85,7 +85,11 @@ sampled_mask_loss = Exercise(
     sampled_mask_loss,
     [
         (_numbered(-1.5, 1, 2, 2, 1, 2), torch.tensor([-1, 1]), _numbered(0, 0.25, 2, 1, 2)),
-        (torch.zeros(0, 2, 3, 2, dtype=torch.float64), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, 2).double()),
+        (
+            torch.zeros(0, 2, 3, 2, dtype=torch.float64),
+            torch.zeros(0, dtype=torch.int64),
+            torch.zeros(0, 3, 2).double(),
+        ),
         (_numbered(-2.75, 0.5, 2, 1, 2, 3), torch.tensor([-1, -1]), _numbered(0.125, 1 / 16, 2, 2, 3)),
         (_numbered(-3.25, 0.25, 3, 2, 2, 3), torch.tensor([0, 1, 0]), _numbered(0, 1 / 17, 3, 2, 3)),
         (_numbered(-8.5, 0.25, 5, 3, 3, 2), torch.tensor([2, -1, 0, 1, -1]), _numbered(0, 1 / 29, 5, 3, 2)),
