@@ -197,7 +197,7 @@ cut_regions = Exercise(
         (
             _numbered(-23.75, 3, 3, 5, 4),
             _boxes(
-                (2, 0.25, 0.5, 3.75, 5), (0, 0.0625, 1.125, 2.875, 1.625), (2, 1.5, 0, 4, 3.25), (1, 0, 2.5, 0.75, 4.5)
+                (2, 0.25, 0.5, 3.75, 5), (0, 0.0625, 1.125, 2.875, 1.625), (2, 1.5, 0, 4, 0.75), (1, 3.25, 3.625, 4, 5)
             ),
             2,
         ),
@@ -229,6 +229,7 @@ cut_regions = Exercise(
         "decimal numbers until `.long()`.",
         "expected grid and input to have same batch size": "`grid_sample` reads one grid from each map: go through the images, "
         "or give it a map for each box.",
+        "non-empty": "There may be no boxes, N = 0: then there is nothing to stack.",
         "values to unpack": "Take the boxes apart by columns, `boxes.unbind(1)` or `boxes.T`: these are five.",
         "only one element tensors": "There are N boxes: their coordinates are tensors (N,), not single numbers.",
         "must match the size of tensor": "Along a row of bins x changes, along a column y: x can be (N, 1, size) and y "

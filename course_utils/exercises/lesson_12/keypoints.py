@@ -111,6 +111,12 @@ hidden_ones_left_out
     - keypoints[..., 2] > 0
     + keypoints[..., 2] > 1
 
+cut_off_towards_zero
+    A keypoint a little to the left of the box, or above it, counts in your answer: cut off to a whole number, -0.7 cells is 0.
+    Look whether it is in the box first, or take `floor()`.
+    - (places >= start)
+    + (places > start - (end - start) / m)
+
 last_edge_left_out
     A keypoint on the right or lower edge of the box counts: it lies in the last cell.
     - (places <= end)
@@ -145,6 +151,11 @@ mean_over_regions
     You divide by the number of regions. The mean is over the keypoints that count, in all regions together.
     - max(len(x), 1)
     + max(len(logits), 1)
+
+mean_of_the_mean
+    You divide twice: without `reduction="sum"` the loss is a mean already.
+    - y * m + x, reduction="sum")
+    + y * m + x)
 
 no_keypoints_forgotten
     If no keypoint counts, your loss is not a number: a mean of nothing divides 0 by 0. It is 0 then.

@@ -126,6 +126,16 @@ object_alone
     - F.binary_cross_entropy_with_logits(own, targets, reduction="sum")
     + (targets * F.softplus(-own)).sum()
 
+mean_of_the_mean
+    You divide twice: without `reduction="sum"` the loss is a mean already.
+    - targets, reduction="sum")
+    + targets)
+
+logits_for_targets
+    You give the targets first. `binary_cross_entropy_with_logits` takes the logits, and then what they are to become.
+    - (own, targets, reduction
+    + (targets, own, reduction
+
 no_regions_forgotten
     Without regions your loss is not a number: a mean of nothing divides 0 by 0. It is 0 then.
     - targets, reduction="sum")
@@ -139,6 +149,7 @@ mask_loss = Exercise(
     "mask_loss",
     mask_loss,
     [
+        (_double([[[[2]], [[-1]]]]), torch.tensor([1]), _double([[[0.25]]])),
         (_double([[[[0, 2]], [[-1, 3]]]]), torch.tensor([1]), _double([[[0, 1]]])),
         (
             torch.zeros(0, 2, 3, 2, dtype=torch.float64),

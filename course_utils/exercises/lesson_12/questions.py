@@ -14,8 +14,8 @@ roi_pool_cost = Prediction(
         "A point is a hundredth of AP.",
     ],
     explanation="With RoIPool the mask head sees a box whose edges have been moved by a fraction of a cell, and it cannot know "
-    "by how much. The true mask, by contrast, is cut out exactly, and what the head draws does not fit it. That costs most at high "
-    "thresholds, and where a cell is large beside the objects: in the paper it was about 7 points of mask AP at stride 32.",
+    "by how much. The true mask, by contrast, is cut out exactly, and what the head draws does not fit it. That costs most at "
+    "high thresholds, and where a cell is large beside the objects: in the paper it was about 7 points of mask AP at stride 32.",
     limits=(-50, 50),
     digits=1,
 )
