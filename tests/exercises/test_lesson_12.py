@@ -363,6 +363,18 @@ WRONG: list[tuple[str, Answer, str]] = [
         lambda logits, labels, targets: gathered(logits, labels, targets) if len(labels) else 0.0,
         "plays no part in the answer",
     ),
+    (
+        "mask_loss",
+        lambda logits, labels, targets: F.binary_cross_entropy(
+            logits[torch.arange(len(labels)), labels].sigmoid(), targets
+        ),
+        "a function that takes logits does both at once",
+    ),
+    (
+        "mask_loss",
+        lambda logits, labels, targets: F.binary_cross_entropy_with_logits(logits, targets[:, None].expand_as(logits)),
+        "You compare every map with the region's mask",
+    ),
     ("sampled_mask_loss", region_by_region, "-1 counts from the end"),
     ("sampled_mask_loss", lambda *arguments: weighted(*arguments) * 2, "expected"),
     ("paste_mask", lambda *arguments: pasted_by_grid_sample(*arguments, padding="zeros"), "your mask fades"),
@@ -374,11 +386,12 @@ WRONG: list[tuple[str, Answer, str]] = [
     (
         "paste_mask",
         lambda mask, box, size: roi_heads.paste_masks_in_image(mask[None, None], box[None], size)[0, 0],
-        "",
+        "one pixel too large",
     ),
     ("keypoint_loss", lambda logits, *rest: with_an_ignored_class(logits.mT, *rest), "down the columns"),
     ("keypoint_loss", lambda *arguments: with_an_ignored_class(*arguments).detach(), "no gradient gets back to"),
-    ("assemble_masks", lambda p, c, b: by_matrix_product(p.sigmoid(), c, b), "expected"),
+    ("assemble_masks", lambda *arguments: by_matrix_product(*arguments).double(), "Expected truth values"),
+    ("assemble_masks", lambda p, c, b: (c @ p.flatten(1)).unflatten(1, p.shape[1:]) > 0, "reach beyond their boxes"),
 ]
 
 

@@ -154,8 +154,8 @@ mean_over_regions
 
 mean_of_the_mean
     You divide twice: without `reduction="sum"` the loss is a mean already.
-    - y * m + x, reduction="sum")
-    + y * m + x)
+    - , reduction="sum")
+    + )
 
 no_keypoints_forgotten
     If no keypoint counts, your loss is not a number: a mean of nothing divides 0 by 0. It is 0 then.
@@ -226,6 +226,7 @@ keypoint_loss = Exercise(
         "probability: `.long()`.",
         "must match the size of tensor": "There are N boxes and N · K keypoints: `boxes[:, None]` is the box of each keypoint.",
         "Expected input batch_size": "`cross_entropy` takes (n, m · m) logits and n numbers: flatten each map, and nothing more.",
+        "Expected target size": "`cross_entropy` takes (n, m · m) logits and n numbers: one row for each keypoint that counts.",
         "ZeroDivisionError": "It may be that no keypoint counts: what do you divide by then?",
     },
     draw=_draw_regions,

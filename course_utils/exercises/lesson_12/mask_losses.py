@@ -1,5 +1,7 @@
 """The loss of a mask head: one map of one class for each region."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,20 +38,29 @@ def _draw_regions(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     return logits, torch.randint(3, (4,), generator=generator), targets
 
 
-@with_variants(lambda *arguments: _of_probabilities(*arguments, F.binary_cross_entropy))
+def _written_out(own: Tensor, targets: Tensor) -> Tensor:
+    return -(targets * own.log() + (1 - targets) * (1 - own).log()).sum() / max(own.numel(), 1)
+
+
+@with_variants(
+    lambda *arguments: _of_probabilities(*arguments, F.binary_cross_entropy),
+    lambda *arguments: _of_probabilities(
+        *arguments, lambda own, true: _written_out(own, true) if len(own) else 0 / own.sum()
+    ),
+    lambda *arguments: _of_probabilities(
+        *arguments, lambda own, true: F.binary_cross_entropy(own, true, reduction="sum") / max(own.numel(), 1)
+    ),
+)
 def logarithm_of_a_sigmoid(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """You take the sigmoid first and its logarithm afterwards. For large logits the sigmoid is exactly 0 or 1, and the logarithm
     of 0 is no number to learn from: a function that takes logits does both at once."""
-
-    def written_out(own: Tensor, targets: Tensor, *, reduction: str) -> Tensor:
-        return -(targets * own.log() + (1 - targets) * (1 - own).log()).sum()
-
-    return _of_probabilities(logits, labels, targets, written_out)
+    return _of_probabilities(logits, labels, targets, _written_out)
 
 
-def _of_probabilities(logits: Tensor, labels: Tensor, targets: Tensor, loss) -> Tensor:
-    own = logits[torch.arange(len(labels)), labels].sigmoid()
-    return loss(own, targets, reduction="sum") / max(own.numel(), 1)
+def _of_probabilities(
+    logits: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    return loss(logits[torch.arange(len(labels)), labels].sigmoid(), targets)
 
 
 SLIPS = read_slips("""
@@ -57,15 +68,15 @@ all_maps
     You compare every map with the region's mask. Only the map of the true class is to draw it, the others are left alone.
     - logits[torch.arange(len(labels)), labels]
     + logits
-    - targets, reduction
-    + targets[:, None].expand_as(own), reduction
+    - own, targets
+    + own, targets[:, None].expand_as(own)
 
 others_empty
     You want the maps of the other classes to be empty. They are left alone: which class it is, the box head decides.
     - logits[torch.arange(len(labels)), labels]
     + logits
-    - targets, reduction
-    + targets[:, None] * F.one_hot(labels, logits.shape[1])[:, :, None, None], reduction
+    - own, targets
+    + own, targets[:, None] * F.one_hot(labels, logits.shape[1])[:, :, None, None]
 
 sum
     That is the sum. It would grow with the number of cells and of regions: asked for is the mean.
@@ -117,8 +128,8 @@ sigmoid_twice
 
 targets_cut
     You cut the targets off to 0 and 1. A cell on an outline is half an object: its target stays a fraction.
-    - own, targets, reduction
-    + own, targets.round(), reduction
+    - own, targets
+    + own, targets.round()
 
 object_alone
     You count the cells of the object only. A mask that says yes everywhere would then be perfect: where the object is not, a no
@@ -128,18 +139,18 @@ object_alone
 
 mean_of_the_mean
     You divide twice: without `reduction="sum"` the loss is a mean already.
-    - targets, reduction="sum")
-    + targets)
+    - , reduction="sum")
+    + )
 
 logits_for_targets
     You give the targets first. `binary_cross_entropy_with_logits` takes the logits, and then what they are to become.
-    - (own, targets, reduction
-    + (targets, own, reduction
+    - own, targets
+    + targets, own
 
 no_regions_forgotten
     Without regions your loss is not a number: a mean of nothing divides 0 by 0. It is 0 then.
-    - targets, reduction="sum")
-    + targets)
+    - , reduction="sum")
+    + )
     - return total / max(own.numel(), 1)
     + return total
 """)
