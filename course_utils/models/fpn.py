@@ -103,7 +103,7 @@ def fpn_from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     body = {name.removeprefix("body."): value for name, value in state.items() if name.startswith("body.")}
     renamed = {f"backbone.{name}": value for name, value in resnet_from_torchvision(body).items()}
     places = {"inner_blocks": "laterals", "layer_blocks": "outputs", "extra_blocks": "further"}
-    with_norm = any(name.endswith("blocks.0.1.running_mean") for name in state)
+    with_norm = any("_blocks.0.1." in name for name in state)
     for name in (name for name in state if not name.startswith("body.")):
         # For example fpn.inner_blocks.3.0.weight and fpn.extra_blocks.p6.weight; with norms .0 is the convolution, .1 the norm.
         found = re.fullmatch(r"fpn\.(inner_blocks|layer_blocks|extra_blocks)\.p?(\d)(\.[01])?\.(\w+)", name)

@@ -8,11 +8,11 @@ from course_utils.exercises.slips import read_slips
 
 
 def match_anchors(iou: Tensor, high: float, low: float) -> Tensor:
-    """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). An anchor's own
-    object is the one that it overlaps most (the first, of several), and u its IoU with that. It gets the number of its object if
-    u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. Then the best anchors of each object, all those
-    that have the largest IoU with it, get the number of their own object as well, whatever u is. Each object overlaps some
-    anchor. If there are no objects, M = 0, all anchors are background."""
+    """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). An anchor's
+    own object is the one that it overlaps most (the first, of several), and u its IoU with that. It gets the number of its
+    object if u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. Then the best anchors of each object,
+    all those that have the largest IoU with it, get the number of their own object as well, whatever u is. Each object overlaps
+    some anchor. If there are no objects, M = 0, all anchors are background."""
     if iou.shape[1] == 0:
         return torch.full((len(iou),), -1)
     largest, best = iou.max(dim=1)
@@ -30,7 +30,7 @@ def _draw_table(generator: torch.Generator) -> tuple[Tensor, float, float]:
 
 
 def last_of_a_tie(iou: Tensor, high: float, low: float) -> Tensor:
-    """Of several anchors that overlap an object best, you keep the last one only: they are equally good, and none of them is left out."""
+    """Of several anchors that overlap an object best, you keep the last one only. They are equally good: keep them all."""
     if iou.shape[1] == 0:
         return torch.full((len(iou),), -1)
     largest, best = iou.max(dim=1)
@@ -80,7 +80,7 @@ objects_ask_only
     + largest > 1
 
 first_of_a_tie
-    Of several anchors that overlap an object best, you keep the first one only: they are equally good, and none of them is left out.
+    Of several anchors that overlap an object best, you keep the first one only. They are equally good: keep them all.
     - needed = (iou == iou.max(dim=0).values).any(dim=1)
     + needed = torch.zeros_like(best, dtype=torch.bool)
     + needed[iou.argmax(dim=0)] = True

@@ -65,7 +65,7 @@ def _each_in_turn(iou: Tensor) -> float:
     lambda iou: _best_sum(iou[:, : len(iou)]) / max(iou.shape) if max(iou.shape) else 1.0,
 )
 def permutations_cut_off(iou: Tensor) -> float:
-    """If one side has more instances than the other, you never pair its last ones. Any of them may be those that are left over."""
+    """If one side has more instances than the other, you never pair its last ones. Any of them may be left over."""
     size = min(iou.shape)
     return _best_sum(iou[:size, :size]) / max(iou.shape) if max(iou.shape) else 1.0
 

@@ -68,7 +68,7 @@ two_poolings = Answer(
         "RoIPool: where are the two corners after rounding? From x = 3 to 7 it has the columns 3 to 7, and the first bin "
         "3, 4, 5.",
         "RoIAlign: on a ramp, a mean of regular samples is the value at their centre. Where is the centre of the first bin?",
-        "At x = 5, the end of column 4, the ramp is at 4.5. So what is it at the centre of the bin, half a cell less?",
+        "The value i stands at i + ½, so the ramp is x - ½ at any x. Before the box moves, its first bin reaches from 3 to 5.",
     ],
     explanation="A shift of a quarter of a cell, four pixels at stride 16, RoIPool does not notice, and then it jumps by a whole "
     "cell. The mean of a bin follows the box exactly; a mask needs that, a class hardly.",

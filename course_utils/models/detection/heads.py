@@ -22,7 +22,7 @@ class BoxPredictor(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         if features.ndim == 4:
             features = features.mean((2, 3))  # (N, F)
-        return self.classes(features), self.offsets(features).view(len(features), -1, 4)  # (N, K), (N, K, 4)
+        return self.classes(features), self.offsets(features).unflatten(1, (-1, 4))  # (N, K), (N, K, 4)
 
 
 def box_head(
