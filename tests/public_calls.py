@@ -58,7 +58,19 @@ from course_utils.models import (
     unet_plus_plus,
 )
 from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
-from course_utils.models.detection import anchors, assignment, region_targets, yolact, yolact_losses, yolact_parts
+from course_utils.models.detection import (
+    anchors,
+    assignment,
+    centre_rpn,
+    fine_pyramid,
+    quick_heads,
+    quick_mask_rcnn,
+    quick_targets,
+    region_targets,
+    yolact,
+    yolact_losses,
+    yolact_parts,
+)
 from course_utils.ops import (
     atrous,
     bands,
@@ -439,6 +451,35 @@ class _YolactOutputs(nn.Module):
         return self.network.outputs(images)
 
 
+class _QuickParts(nn.Module):
+    """What the quick Mask R-CNN computes of maps, anchors and regions; which of them it keeps, values decide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pyramid = fine_pyramid.FinePyramid(quick_unet.QuickResNet((4, 6, 8, 8, 8), 1), 6, fine_channels=4)
+        self.rpn = centre_rpn.CentreRPN(6, quick_mask_rcnn.small_anchors())
+        self.heads = quick_heads.QuickRoIHeads(4, 3, hidden=8, mask_channels=4)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        fine, *coarse = self.pyramid(images)
+        levels = self.rpn.anchors(coarse)
+        regions = quick_targets.clip_regions(
+            quick_targets.in_one_row([level[:3, [0, 1, 2, 3, 0]] for level in levels])[:, :5], [(30, 40)] * 3
+        )
+        regions[:, 0] = 0
+        boxes, labels = regions[:, 1:], torch.ones(len(regions), dtype=torch.int64, device=regions.device)
+        strides = boxes.new_full((len(boxes),), 8)
+        seen = quick_targets.read_masks(images[:, 0] > 0.5, labels, boxes, 4)
+        masks = self.heads.draw_masks(fine, regions)
+        return [
+            *(self.rpn.output(map_) for map_ in coarse),
+            self.rpn.fit_of(boxes, strides, boxes[None]),
+            *self.heads.look_at_boxes(fine, regions),
+            self.heads.grids(masks, labels),
+            seen.to(masks),
+        ]
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -462,6 +503,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fcn.FCN, bilinear": lambda: fcn.FCN(_small_backbone(), 5, stride=8, upsample="bilinear"),
     "fcn.fcn_vgg16": lambda: fcn.fcn_vgg16(5, stride=8, widths=(2, 2, 2, 2, 2), hidden=4),
     "fcn.fcn_resnet50": lambda: fcn.fcn_resnet50(5),
+    "fine_pyramid.FinePyramid": lambda: fine_pyramid.FinePyramid(quick_unet.QuickResNet((4, 6, 8, 8), 1), 6),
+    "quick_mask_rcnn.quick_mask_rcnn": _QuickParts,
     "fpn.FPN": lambda: fpn.FPN(_small_backbone(), 5, extra="pool"),
     "fpn.FPN, convolutions": lambda: fpn.FPN(_small_backbone(), 5, extra="convolutions"),
     "fpn.FPN, norm": lambda: fpn.FPN(_small_backbone(), 5, norm=True),
@@ -749,6 +792,10 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "semantic_fpn.SemanticBranch": "in SemanticFPN",
         "semantic_fpn.SemanticHead": "in SemanticFPN",
         "semantic_fpn.semantic_fpn_from_smp": "names, and kernels that change nothing; tests/models/test_semantic_fpn.py",
+        "centre_rpn": "in quick_mask_rcnn",
+        "quick_heads": "in quick_mask_rcnn",
+        "quick_targets": "in quick_mask_rcnn; tests/models/test_quick_heads.py",
+        "quick_mask_rcnn.small_anchors": "in quick_mask_rcnn",
         "quick_unet.PyramidPooling": "in small_unet",
         "quick_unet.QuickResNet": "in small_unet",
         "smp_weights": "names, no values",

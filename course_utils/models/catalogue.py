@@ -66,23 +66,30 @@ MODELS = {
     "hrnet_w18": Entry(".hrnet", "hrnetv2_w18"),
 }
 
+DETECTORS = {
+    "mask_rcnn": Entry(".detection.quick_mask_rcnn", "quick_mask_rcnn"),
+    "maskrcnn_resnet50_fpn": Entry(".detection.mask_rcnn", "maskrcnn_resnet50_fpn"),
+}
+"""Networks that find objects one by one. Their number of classes counts label 0, the background."""
+
 
 def build(name: str, num_classes: int) -> nn.Module:
-    """A network with random weights: one of `MODELS`, or "smp:ARCHITECTURE:ENCODER" of segmentation_models_pytorch.
+    """A network with random weights: of `MODELS` or `DETECTORS`, or "smp:ARCHITECTURE:ENCODER" of segmentation_models_pytorch.
 
-    All take images (B, 3, H, W) in [0, 1] to logits (B, num_classes, H, W).
+    All take images (B, 3, H, W) in [0, 1]. They give logits (B, num_classes, H, W), and detectors what `MaskRCNN` gives.
 
-    Raises: ValueError for a name that is neither, and a number of classes below 1.
+    Raises: ValueError for another name, and a number of classes below 1.
     """
     num_classes = whole_number(num_classes, "num_classes", minimum=1)
     if isinstance(name, str) and name.startswith("smp:"):
         return _smp(name, num_classes)
-    if not isinstance(name, str) or name not in MODELS:
+    known = MODELS | DETECTORS
+    if not isinstance(name, str) or name not in known:
         raise ValueError(
-            f"There is no model {name!r}; choose one of {', '.join(MODELS)}, or smp:ARCHITECTURE:ENCODER, for example "
+            f"There is no model {name!r}; choose one of {', '.join(known)}, or smp:ARCHITECTURE:ENCODER, for example "
             "smp:unet:resnet18."
         )
-    entry = MODELS[name]
+    entry = known[name]
     make = getattr(import_module(entry.module, __package__), entry.name)
     backbone = [small_resnet(**entry.backbone)] if entry.on_small_resnet else []
     return make(*backbone, num_classes, **entry.settings)
