@@ -29,16 +29,19 @@ from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss, score_labels
 from course_utils.widgets import (
     atrous_taps,
+    confidence_threshold,
     corner_weights,
     encoder_choice,
     grids,
     losses,
     overlap,
     receptive,
+    region_pooling,
     scatter,
     source_pixels,
     unpooling,
 )
+from course_utils.widgets.invented_detections import CAR, invented_cars
 
 
 @contextmanager
@@ -178,12 +181,14 @@ def test_what_is_drawn_is_the_same_in_every_state(name: str, state: str) -> None
 
 EXPLORERS = {
     "atrous_taps": atrous_taps.TAPS,
+    "confidence_threshold": confidence_threshold.threshold_explorer(*invented_cars(), label=CAR),
     "corner_weights": corner_weights.WEIGHTS,
     "encoder_choice": encoder_choice.ENCODERS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
     "overlap": overlap.OVERLAP,
     "receptive": receptive.RECEPTIVE,
+    "region_pooling": region_pooling.POOLING,
     "scatter": scatter.SCATTER,
     "source_pixels": source_pixels.COORDINATES,
     "unpooling": unpooling.UNPOOLING,
