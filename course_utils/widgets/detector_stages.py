@@ -13,6 +13,8 @@ from course_utils.models.detection.quick_heads import QuickRoIHeads
 from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import require_tensor
 
+NAMES = ("image", "maps", "scores", "proposals", "boxes", "grids", "masks")
+"""What each stage makes; the first is stage 1."""
 BEST_ANCHORS = 30
 
 
@@ -119,3 +121,25 @@ def _compute(model: MaskRCNN, rpn: CentreRPN, heads: QuickRoIHeads, image: Tenso
 
 def _found(detections: dict[str, Tensor]) -> Found:
     return Found(*(detections[name].cpu() for name in ("boxes", "labels", "scores", "mask_grids")))
+
+
+def sentence(all_stages: Stages, stage: int, threshold: float) -> str:
+    """What happens in a stage, 1 to 7, in a sentence or two."""
+    height, width = all_stages.image.shape[1:]
+    rows, columns = all_stages.found.grids.shape[1:]
+    maps, finest = len(all_stages.maps), min(all_stages.maps)
+    told = (
+        f"The network gets three numbers for each of the {height} × {width} pixels: how red, green and blue it is.",
+        f"The backbone makes {maps} maps of the image, the finest with a cell for every {finest} × {finest} pixels; shown is the "
+        "mean over the channels of each.",
+        f"The RPN scores {all_stages.anchor_count} anchors, boxes of fixed shapes around each cell; right, the best score of "
+        "each cell.",
+        f"The best {len(all_stages.candidates)} anchors are moved to fit what they see; NMS drops boxes that overlap a better "
+        f"one, and the best {len(all_stages.proposals)} are the proposals.",
+        "The box head tells the class of each proposal and moves it again; NMS drops those that overlap a better one of their "
+        f"class. Shown are scores of at least {threshold:.2f}.",
+        f"For each box, the mask head draws the map of its class on {rows} × {columns} cells, whatever the size of the box; the "
+        "white line is 0.5.",
+        "Each grid is stretched over its box in the image; where it is above 0.5 is the mask.",
+    )
+    return told[stage - 1]

@@ -1,6 +1,6 @@
 """Explorer of lesson 12: one image on its way through a Mask R-CNN, stage by stage."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from textwrap import fill
 
@@ -16,12 +16,10 @@ from course_utils import plots
 from course_utils.ops.roi import paste_masks
 from course_utils.plots.boxes import Dashes, draw_boxes, tinted
 from course_utils.plots.overlays import draw as draw_picture, to_picture
-from course_utils.widgets.detector_stages import Found, Stages, stages as stages
+from course_utils.widgets.detector_stages import NAMES, Found, Stages, sentence, stages
 from course_utils.widgets.explorer import Explorer, Slider
 from course_utils.widgets.placing import Place, axes_at
 
-NAMES = ("image", "maps", "scores", "proposals", "boxes", "grids", "masks")
-"""What each stage makes; the first is stage 1."""
 NUMBERED = 6  # detections that have a number, and a grid of their own
 
 _SIZE = (9.0, 5.0)
@@ -251,39 +249,6 @@ def _names(found: Found, all_stages: Stages) -> list[str]:
 
 def _count(found: Found) -> str:
     return "1 box" if len(found.scores) == 1 else f"{len(found.scores)} boxes"
-
-
-def sentence(all_stages: Stages, stage: int, threshold: float) -> str:
-    """What happens in a stage, in a sentence."""
-    height, width = all_stages.image.shape[1:]
-    rows, columns = all_stages.found.grids.shape[1:]
-    told: tuple[Callable[[], str], ...] = (
-        lambda: (
-            f"The network gets three numbers for each of the {height} × {width} pixels: how red, green and blue it is."
-        ),
-        lambda: (
-            f"The backbone makes {len(all_stages.maps)} maps of the image, the finest with a cell for every "
-            f"{min(all_stages.maps)} × {min(all_stages.maps)} pixels; shown is the mean over the channels of each."
-        ),
-        lambda: (
-            f"The RPN scores {all_stages.anchor_count} anchors, boxes of fixed shapes around each cell; right, the best score at "
-            "each cell."
-        ),
-        lambda: (
-            f"The best {len(all_stages.candidates)} anchors are moved to fit what they see; NMS drops boxes that overlap a better "
-            f"one, and the best {len(all_stages.proposals)} are the proposals."
-        ),
-        lambda: (
-            "The box head tells the class of each proposal and moves it again; NMS drops those that overlap a better one of their "
-            f"class. Shown are scores of at least {threshold:.2f}."
-        ),
-        lambda: (
-            f"For each box, the mask head draws the map of its class on {rows} × {columns} cells, whatever the size of the box; "
-            "the white line is 0.5."
-        ),
-        lambda: "Each grid is stretched over its box in the image; where it is above 0.5 is the mask.",
-    )
-    return told[stage - 1]()
 
 
 def alt(*, all_stages: Stages, stage: int, threshold: float) -> str:
