@@ -221,7 +221,7 @@ def _draw_numbers(axes: Axes, found: Found, all_stages: Stages) -> None:
     styles = _styles(all_stages)
     for number, (box, label) in enumerate(zip(found.boxes[:NUMBERED].tolist(), found.labels.tolist(), strict=False), 1):
         x1, y1, x2, y2 = box
-        columns, rows = (x1 - step_x, x1, x2, x2 - step_x), (y1 - step_y, y1, y2 - step_y, y2)
+        columns, rows = (x1, x2 - step_x, x1 - step_x, x2), (y1 - step_y, y1, y2 - step_y, y2)
         places = [(x, y) for y in rows for x in columns]
         inside = [(x, y) for x, y in places if 0 <= x <= width - step_x and 0 <= y <= height - step_y] or places
         free = [p for p in inside if all(abs(p[0] - x) >= step_x or abs(p[1] - y) >= step_y for x, y in taken)]
