@@ -18,6 +18,7 @@ from course_utils.datasets.coco_polygons import mask_to_polygons, polygons_to_ma
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
+from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, elastic, flip, scale_and_crop
 from course_utils.datasets.windows import draw_windows
 from course_utils.losses.distribution import cross_entropy_loss
@@ -37,6 +38,7 @@ from course_utils.widgets import (
     encoder_choice,
     grids,
     losses,
+    mask_rcnn_stages,
     overlap,
     receptive,
     region_pooling,
@@ -189,6 +191,7 @@ EXPLORERS = {
     "encoder_choice": encoder_choice.ENCODERS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
+    "mask_rcnn_stages": mask_rcnn_stages.stages_explorer(quick_mask_rcnn(8), Scenes("val")[3].image, Scenes.classes),
     "overlap": overlap.OVERLAP,
     "receptive": receptive.RECEPTIVE,
     "region_pooling": region_pooling.POOLING,
