@@ -13,7 +13,7 @@ from course_utils.models.detection import region_targets
 
 
 def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """The mask loss of Mask R-CNN. Logits (N, K, h, w): for each of N regions, a map for each of K classes, without background.
+    """The mask loss of Mask R-CNN. Logits (N, K, h, w): for each of N regions, a map for each of K classes.
     Labels (N,), whole numbers from 0 to K - 1: the true class of each region. Targets (N, h, w): how much of each cell is object,
     from 0 to 1. Only the map of the true class counts. Each of its cells is a yes-or-no question of its own, with its binary
     cross-entropy. Give the mean over all cells of all regions, 0 if there are none (N = 0). Logits may be large: the loss stays
