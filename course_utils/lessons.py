@@ -23,4 +23,5 @@ LESSONS: dict[int, Lesson] = {
     8: Lesson("08_unet", "U-Net: what was seen on the way down, laid beside what comes up", 100),
     9: Lesson("09_deeplab", "DeepLab: seeing far without giving up the grid", 100),
     10: Lesson("10_backbones", "Backbones: choose one, and know what it changes", 110),
+    11: Lesson("11_boxes_to_masks", "From boxes to masks: one object at a time", 110),
 }

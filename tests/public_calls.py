@@ -43,6 +43,7 @@ from course_utils.models import (
     deeplab_early,
     fcn,
     fpn,
+    frozen_norm,
     hrnet,
     layers,
     linknet,
@@ -57,7 +58,19 @@ from course_utils.models import (
     unet_plus_plus,
 )
 from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
-from course_utils.models.detection import centre_rpn, fine_pyramid, quick_heads, quick_mask_rcnn, quick_targets
+from course_utils.models.detection import (
+    anchors,
+    assignment,
+    centre_rpn,
+    fine_pyramid,
+    quick_heads,
+    quick_mask_rcnn,
+    quick_targets,
+    region_targets,
+    yolact,
+    yolact_losses,
+    yolact_parts,
+)
 from course_utils.ops import (
     atrous,
     bands,
@@ -74,6 +87,7 @@ from course_utils.ops import (
     resample,
     roi,
     roi_pooling,
+    row_sums,
     suppression,
     unpool,
 )
@@ -121,6 +135,11 @@ STEPS = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
 
 def _classifier() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5)).eval()
+
+
+def _drawn_sample(matches: Tensor, count: Any, share: Any) -> Tensor:
+    generator = torch.Generator("cpu").manual_seed(0)
+    return assignment.balanced_sample(matches, count, share, generator=generator)
 
 
 def _through(make: Callable[[], nn.Module], *inputs: Any) -> Any:
@@ -262,10 +281,12 @@ OPS = {
     ),
     "roi.fpn_levels": call(roi.fpn_levels, boxes_of(5), 2, 5, canonical_size=200, canonical_level=4),
     "roi_pooling.roi_pool": call(roi_pooling.roi_pool, MAP, REGIONS, (3, 2), spatial_scale=0.5),
+    "row_sums.sum_rows": call(row_sums.sum_rows, floats(9, 4), label_maps(5, 3, void=False), floats(5, 3)),
     "suppression.nms": call(suppression.nms, boxes_of(20, size=20), floats(20), 0.5),
     "suppression.batched_nms": call(
         suppression.batched_nms, boxes_of(20, size=20), floats(20), label_maps(20, void=False), 0.25
     ),
+    "suppression.fast_nms": call(suppression.fast_nms, boxes_of(20, size=20).view(2, 10, 4), floats(2, 10), 0.5),
     "suppression.soft_nms": call(
         suppression.soft_nms, boxes_of(20, size=20), floats(20), threshold=0.5, sigma=0.25, min_score=0.125
     ),
@@ -416,6 +437,20 @@ class _WithCRF(nn.Module):
         return self.crf(self.scores(images), images)
 
 
+class _YolactOutputs(nn.Module):
+    """What YOLACT says of each anchor, in training and in evaluation alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sides = [4.0 * 2**level for level in range(len(SMALL))]
+        self.network = yolact.YOLACT(
+            _small_backbone(), 2, channels=6, prototypes=4, stride=2, extra="none", sides=sides, batch_norm=True
+        )
+
+    def forward(self, images: Tensor) -> yolact_parts.Outputs:
+        return self.network.outputs(images)
+
+
 class _QuickParts(nn.Module):
     """What the quick Mask R-CNN computes of maps, anchors and regions; which of them it keeps, values decide."""
 
@@ -472,6 +507,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "quick_mask_rcnn.quick_mask_rcnn": _QuickParts,
     "fpn.FPN": lambda: fpn.FPN(_small_backbone(), 5, extra="pool"),
     "fpn.FPN, convolutions": lambda: fpn.FPN(_small_backbone(), 5, extra="convolutions"),
+    "fpn.FPN, norm": lambda: fpn.FPN(_small_backbone(), 5, norm=True),
+    "frozen_norm.with_frozen_norms": lambda: frozen_norm.with_frozen_norms(_small_backbone()),
     "hrnet.HRNetV2": lambda: hrnet.HRNetV2(_small_backbone(), 5),
     "hrnet.small_hrnet": hrnet.small_hrnet,
     "linknet.Linknet": lambda: linknet.Linknet(_small_backbone(), 5),
@@ -497,17 +534,69 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "unet.unet_2015": lambda: nn.Sequential(nn.ZeroPad2d((70, 70, 78, 78)), unet.unet_2015(5, 3, widths=(2,) * 5)),
     "unet_plus_plus.UNetPlusPlus": lambda: unet_plus_plus.UNetPlusPlus(_small_backbone(), 5),
     "vgg.vgg16": lambda: vgg.vgg16(output_stride=16),
+    "yolact.YOLACT": _YolactOutputs,
     "mirrored.PoolingEncoder": lambda: mirrored.PoolingEncoder((4, 6), (1, 2), batch_norm=True),
 }
 """Networks by name, each built anew; they take `IMAGES`."""
 
 MEASURED = _small_backbone()
 
+YOLACT_OUTPUTS = yolact_parts.Outputs(
+    classes=floats(2, 24, 3),
+    offsets=floats(2, 24, 4),
+    coefficients=floats(2, 24, 4),
+    anchors=yolact_parts.grid_anchors((2, 4), (8, 16), 5, (1, 0.5, 2), like=floats(1)),
+    prototypes=floats(2, 4, 4, 8),
+    semantic=floats(2, 2, 2, 4),
+)
+YOLACT_TARGETS = [
+    {"boxes": boxes_of(3, size=8), "labels": label_maps(3, classes=2, void=False) + 1, "masks": masks_of(3, 8, 16)},
+    {"boxes": boxes_of(0), "labels": label_maps(0), "masks": masks_of(0, 8, 16)},
+]
+
 MODELS = {
+    "yolact_losses.four_losses": call(
+        yolact_losses.four_losses,
+        YOLACT_OUTPUTS,
+        YOLACT_TARGETS,
+        (8, 16),
+        matching=(0.5, 0.25),
+        loss_weights=(1, 1.5, 6.125, 1),
+        masks_per_image=200,
+    ),
+    "yolact_losses.match": call(
+        yolact_losses.match, YOLACT_OUTPUTS.anchors, boxes_of(2, 3, size=8), matching=(0.5, 0.25)
+    ),
+    "yolact_losses.hard_negative_loss": call(
+        yolact_losses.hard_negative_loss, floats(2, 20), masks_of(2, 20), masks_of(2, 20), ratio=3
+    ),
+    "yolact_parts.grid_anchors": call(yolact_parts.grid_anchors, (2, 3), (200, 240), 100, (0.5, 2), like=floats(1)),
+    "yolact_parts.touched": call(yolact_parts.touched, boxes_of(3, size=8), (200, 9)),
+    "yolact_parts.assemble_masks": call(
+        yolact_parts.assemble_masks, floats(4, 3, 5), floats(3, 4) - 0.5, boxes_of(3, size=20), (12, 200)
+    ),
     "cost.cost": call(lambda size: cost.cost(MEASURED, size), (32, 48)),
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "crf.logits_of": call(crf.logits_of, floats(2, 5, 6, 7)),
+    "anchors.Anchors": call(lambda map_: anchors.Anchors((4,))([map_]), floats(1, 2, 3, 5)),
+    "assignment.match_boxes": call(
+        assignment.match_boxes, boxes_of(4, size=20), boxes_of(30, size=20), high=0.7, low=0.3, keep_best=True
+    ),
+    "assignment.balanced_sample": call(_drawn_sample, label_maps(60, void=False) - 2, 200, 0.25),
+    "region_targets.mask_targets": call(
+        region_targets.mask_targets, masks_of(3, 20, 24), boxes_of(5, size=20), label_maps(5, classes=3, void=False), 4
+    ),
+    "region_targets.mask_loss": call(
+        region_targets.mask_loss, floats(6, 5, 4, 4), label_maps(6, void=False), floats(6, 4, 4)
+    ),
+    "region_targets.keypoint_targets": call(
+        region_targets.keypoint_targets, 20 * floats(5, 3, 3), boxes_of(5, size=20), 8
+    ),
+    "region_targets.keypoint_loss": call(
+        region_targets.keypoint_loss, floats(6, 5, 4, 4), label_maps(6, 5, classes=16, void=False), masks_of(6, 5)
+    ),
+    "region_targets.read_keypoints": call(region_targets.read_keypoints, floats(5, 3, 8, 8), boxes_of(5, size=20)),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "aspp.aspp_rates": call(aspp.aspp_rates, 8),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
@@ -639,6 +728,15 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "fcn.fcn_resnet50_from_torchvision": "names, no values",
         "fcn.require_auxiliary": "in with_auxiliary of several networks",
         "fpn.fpn_from_torchvision": "names, no values",
+        "frozen_norm.FrozenNorm": "in with_frozen_norms",
+        "heads": "they look at regions, not at images; tests/models/test_mask_rcnn.py",
+        "images": "in MaskRCNN",
+        "mask_rcnn": "as many boxes as it finds, in training too; tests/models/test_mask_rcnn.py",
+        "roi_heads": "in MaskRCNN",
+        "rpn": "in MaskRCNN",
+        "targets": "in MaskRCNN",
+        "torchvision_names": "names, no values",
+        "wirings": "as many boxes as there are; tests/models/test_mask_rcnn.py",
         "hrnet.HRNet": "small_hrnet",
         "hrnet.ParallelBlocks": "in small_hrnet",
         "hrnet.Fusion": "in small_hrnet",
@@ -708,6 +806,14 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "unet.require_images": "in unet and unet_2015",
         "unet_decoder": "in UNet",
         "unet_plus_plus.node_name": "a name, no values",
+        "yolact_targets": "in four_losses",
+        "yolact_losses.Matches": "a form of data",
+        "yolact_parts.Outputs": "a form of data",
+        "yolact_parts.weighted_sums": "in assemble_masks",
+        "yolact_parts.convolution": "in YOLACT",
+        "yolact_parts.ProtoNet": "in YOLACT",
+        "yolact_parts.PredictionHead": "in YOLACT",
+        "yolact_parts.positive_numbers": "numbers, no tensors",
         "vgg.vgg_stages": "in vgg16",
         "vgg.VGG16": "vgg16",
         "vgg.vgg_keys": "names, no values",

@@ -18,6 +18,7 @@ from course_utils.datasets.coco_polygons import mask_to_polygons, polygons_to_ma
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
+from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, elastic, flip, scale_and_crop
 from course_utils.datasets.windows import draw_windows
 from course_utils.losses.distribution import cross_entropy_loss
@@ -32,16 +33,20 @@ from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss, score_labels
 from course_utils.widgets import (
     atrous_taps,
+    confidence_threshold,
     corner_weights,
     encoder_choice,
     grids,
     losses,
+    mask_rcnn_stages,
     overlap,
     receptive,
+    region_pooling,
     scatter,
     source_pixels,
     unpooling,
 )
+from course_utils.widgets.invented_detections import CAR, invented_cars
 
 
 @contextmanager
@@ -181,12 +186,15 @@ def test_what_is_drawn_is_the_same_in_every_state(name: str, state: str) -> None
 
 EXPLORERS = {
     "atrous_taps": atrous_taps.TAPS,
+    "confidence_threshold": confidence_threshold.threshold_explorer(*invented_cars(), label=CAR),
     "corner_weights": corner_weights.WEIGHTS,
     "encoder_choice": encoder_choice.ENCODERS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
+    "mask_rcnn_stages": mask_rcnn_stages.stages_explorer(quick_mask_rcnn(8), Scenes("val")[3].image, Scenes.classes),
     "overlap": overlap.OVERLAP,
     "receptive": receptive.RECEPTIVE,
+    "region_pooling": region_pooling.POOLING,
     "scatter": scatter.SCATTER,
     "source_pixels": source_pixels.COORDINATES,
     "unpooling": unpooling.UNPOOLING,

@@ -40,6 +40,8 @@ def shown(value: Any, *, most: int = NUMBERS_SHOWN, digits: int = 6) -> str:
         if len(found) == 1 and arrays:
             values = found[0].values
             shape = tuple(values.shape)
+            if values.numel() == 0:
+                return f"an empty array of shape {shape}"
             table = values.reshape(shape[next((n for n, size in enumerate(shape) if size > 1), len(shape)) :])
             if values.numel() > most or table.dim() > 2:
                 return f"an array of shape {shape}"

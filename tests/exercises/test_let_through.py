@@ -233,6 +233,8 @@ def test_maps_are_told_by_their_shapes_and_a_difference_by_its_place() -> None:
     assert telling.shown(maps[:1, :1]) == "[[0, 1], [2, 3]] in the shape (1, 1, 2, 2)"
     assert telling.shown(maps[0, 0]) == "[[0, 1], [2, 3]]"
     assert telling.shown(maps[:1, :1, :1, :1]) == "[0] in the shape (1, 1, 1, 1)"
+    for shape in ((0,), (0, 0), (0, 3), (1, 0), (2, 0, 4)):
+        assert telling.shown(torch.zeros(shape)) == f"an empty array of shape {shape}"
     assert judging.difference(maps, maps + (maps == 5)) == "expected 5 at index [0, 1, 0, 1], got 6"
     assert judging.difference(np.array([1.0, 2.0]), np.array([1.0, 3.0])) == "expected [1, 2], got [1, 3]"
 
@@ -286,6 +288,27 @@ def test_the_place_of_a_batch_norm_shows_when_it_is_evaluated() -> None:
     assert task.judge(NormFirst).status == "right"
     assert task.judge(ReluFirst).misconception == "ReluFirst"
     assert "expected" in task.judge(WithoutNorm).text
+
+
+def test_gradients_of_arguments_and_answers_without_elements() -> None:
+    def total(x: Tensor) -> Tensor:
+        """The sum of x (N,), 0 without elements."""
+        return x.sum()
+
+    task = Exercise("total", total, [(_double(),), (_double(1.5, -2),)], [], ["add"], differentiable=True)
+    assert task.judge(lambda x: x @ torch.ones_like(x)).status == "right"
+    constant = task.judge(lambda x: x.sum() if len(x) else 0.0)
+    assert constant.status == "wrong" and "plays no part" in constant.text
+    detached = task.judge(lambda x: x.sum().detach())
+    assert detached.status == "wrong" and "no gradient gets back" in detached.text
+
+    def doubled(x: Tensor) -> Tensor:
+        """2 x (N,); N may be 0."""
+        return 2 * x
+
+    task = Exercise("doubled", doubled, [(_double(),), (_double(1.5, -2),)], [], ["add"], differentiable=True)
+    assert task.judge(lambda x: x + x if len(x) else torch.zeros(0).double()).status == "right"
+    assert task.judge(lambda x: (x + x).detach()).status == "wrong"
 
 
 def test_an_answer_that_is_not_finite_is_not_trained_with(sums: Exercise) -> None:

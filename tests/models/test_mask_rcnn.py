@@ -338,6 +338,8 @@ def test_r_cnn_runs_the_backbone_on_every_crop():
 
 # What is refused
 
+WITHOUT_MASKS = {name: value for name, value in objects(1).items() if name != "masks"}
+
 
 @pytest.mark.parametrize(
     ("make", "message"),
@@ -354,7 +356,7 @@ def test_r_cnn_runs_the_backbone_on_every_crop():
         (lambda: small_detector()(batch(1), [objects(2) | {"labels": torch.tensor([1])}]), "one entry for each of 2 boxes"),
         (lambda: small_detector()(batch(1), [objects(1) | {"labels": torch.ones(1)}]), "int64 .n,., but is torch.float32"),
         (lambda: small_detector()(batch(1), [objects(1) | {"boxes": torch.zeros(1, 5)}]), "must be floating boxes"),
-        (lambda: small_detector()(batch(1), [{k: v for k, v in objects(1).items() if k != "masks"}]), 'for masks needs "masks" in every target'),
+        (lambda: small_detector()(batch(1), [WITHOUT_MASKS]), 'for masks needs "masks" in every target'),
         (lambda: small_detector().eval()(batch()[0]), r"floating \(B, 3, H, W\) in \[0, 1\], or a list"),
         (lambda: small_detector().eval()(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), "but got torch.uint8 of shape"),
         (lambda: small_detector().eval()([]), r"images must be floating .* but got \[\]"),

@@ -37,6 +37,13 @@ def test_mask_loss_by_hand():
     assert mask_loss(logits, labels, targets).item() == pytest.approx(3 * torch.log(torch.tensor(2.0)).item() / 4)
 
 
+def test_mask_loss_refuses_maps_of_another_size():
+    with pytest.raises(
+        ValueError, match=r"targets \(N, m, m\), but the shapes are \(2, 3, 4, 4\), \(2,\) and \(2, 5, 5\)"
+    ):
+        mask_loss(torch.zeros(2, 3, 4, 4), torch.tensor([1, 2]), torch.zeros(2, 5, 5))
+
+
 def test_only_the_true_class_learns_from_a_mask():
     logits = random(3, 5, 4, 4).requires_grad_()
     mask_loss(logits, torch.tensor([4, 1, 2]), torch.rand(3, 4, 4).double()).backward()
