@@ -16,7 +16,7 @@ DEFAULTS = {
     "adamw": {"learning_rate": 1.5e-3, "weight_decay": 1e-4},
     "muon": {"learning_rate": 8e-3, "weight_decay": 0.01},
 }
-FIND_OBJECTS = " or ".join(DETECTORS)
+FIND_OBJECTS = ", ".join(DETECTORS)
 WEIGHTS = ("none", *get_args(Method))
 
 

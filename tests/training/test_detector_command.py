@@ -136,6 +136,12 @@ def test_bfloat16_and_other_options(tmp_path: Path) -> None:
     assert metrics_in(tmp_path)["scores"]["ap"] is not None
 
 
+def test_yolact(tmp_path: Path) -> None:
+    assert command.main(arguments(tmp_path, model="yolact", steps="2")) == 0
+    metrics = metrics_in(tmp_path)
+    assert {"ap", "ap50", "ap75", "ap50 car", "ap50 person"} == set(metrics["scores"]) and metrics["parameters"] > 1e5
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -143,7 +149,7 @@ def test_bfloat16_and_other_options(tmp_path: Path) -> None:
             {"class-weights": "square_root"},
             "--class-weights weighs the classes of pixels, but tiny_detector finds objects",
         ),
-        ({"model": "fcn8s"}, "--min-area is for networks that find objects, mask_rcnn or maskrcnn_resnet50_fpn"),
+        ({"model": "fcn8s"}, "--min-area is for networks that find objects, mask_rcnn, maskrcnn_resnet50_fpn, yolact"),
         ({"min-area": "-1"}, "'-1' should be a number of 0 or more"),
         ({"min-area": "nan"}, "'nan' should be a number of 0 or more"),
     ],
