@@ -49,6 +49,7 @@ class Figures(NamedTuple):
 
     def of_images(self, chosen: Tensor) -> "Figures":
         """The figures of some images, which are numbered anew."""
+        chosen = chosen.to(self.image.device)
         image, own = (self.image == chosen[:, None]).nonzero(as_tuple=True)
         return Figures(self.images[chosen], image, *(part[own] for part in self[2:]))
 
