@@ -1,4 +1,4 @@
-"""Keypoints three ways with one network: the right cell of a map by softmax or by sigmoids, and x and y as two numbers (12)."""
+"""Keypoints with one network (12): the right cell of a map by softmax or by sigmoids, and x and y as two numbers."""
 
 from functools import partial
 
