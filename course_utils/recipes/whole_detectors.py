@@ -75,8 +75,9 @@ def torchvision_mask_rcnn(num_classes: int, backbone: nn.Module | None = None) -
         mask_predictor=MaskRCNNPredictor(DRAWN[-1], DRAWN[-1], num_classes),
         image_mean=(0.0, 0.0, 0.0),
         image_std=(1.0, 1.0, 1.0),
-        _skip_resize=True,
     )
+    # `_skip_resize` would hold in training alone.
+    network.transform.resize = lambda image, target=None: (image, target)
     return _CalledAsOurs(network)
 
 

@@ -101,6 +101,21 @@ def test_the_score_is_to_be_the_iou_of_the_predicted_box():
     assert losses["rpn_boxes"].item() == pytest.approx(1 - (iou - 8 / 100), rel=1e-5)
 
 
+def test_what_the_score_is_to_be_is_a_constant():
+    """Otherwise boxes would move towards what is easily scored, and the weight of a box could be lowered to lower its loss."""
+    logits, offsets = torch.zeros(1, 30), torch.zeros(1, 30, 4, requires_grad=True)
+    losses = learnt(rpn_of(), logits.requires_grad_(), offsets, boxes((4, 4, 12, 12)))
+    (gradient,) = torch.autograd.grad(losses["objectness"], offsets, allow_unused=True, retain_graph=True)
+    assert gradient is None or not gradient.any()
+    (gradient,) = torch.autograd.grad(losses["rpn_boxes"], offsets)
+    anchors, strides = anchors_of()
+    places = rpn_of().fit_of(anchors, strides, boxes((4, 4, 12, 12))[None])[0, :, 0].nonzero()[:, 0]
+    free = torch.zeros(4, 4, requires_grad=True)
+    missed = 1 - generalised_box_iou(decode(free, anchors[places]), boxes((4, 4, 12, 12)).expand(4, 4), paired=True)
+    (wanted,) = torch.autograd.grad(missed.mean(), free)  # all four have one weight
+    torch.testing.assert_close(gradient[0, places], wanted)
+
+
 def test_a_network_that_knows_has_no_loss():
     anchors, strides = anchors_of()
     truth, rpn = boxes((4, 4, 12, 12), (14, 2, 22, 10)), rpn_of()

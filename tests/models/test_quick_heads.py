@@ -15,7 +15,7 @@ from course_utils.models.detection.quick_targets import (
     sample_regions,
     true_objects,
 )
-from course_utils.ops.boxes import encode
+from course_utils.ops.boxes import decode, encode
 from course_utils.ops.roi import roi_align
 
 SIZE = (24, 32)
@@ -63,6 +63,13 @@ def test_a_mask_of_one_pixel_and_the_image_s_border():
     assert seen[0].all() and torch.equal(seen[1].nonzero(), torch.tensor([[2, 2], [2, 3], [3, 2], [3, 3]]))
 
 
+def test_beyond_the_border_a_box_sees_the_last_pixels():
+    mask = torch.zeros(1, 2, 3, dtype=torch.bool)
+    mask[0, 1, 2] = True
+    assert read_masks(mask, torch.tensor([0]), torch.tensor([[3.0, 2, 9, 9]]), 2).all()
+    assert not read_masks(mask, torch.tensor([0]), torch.tensor([[-5.0, -5, -1, -1]]), 2).any()
+
+
 # Which regions are learnt from
 
 
@@ -74,6 +81,11 @@ def test_what_finds_an_object_comes_first():
     assert match.tolist() == [0, 0, -1, -1]
     assert sorted(regions[:2, 1].tolist()) == [4, 6] and sorted(regions[2:, 1].tolist()) == [8, 20]
     assert (regions[:, 0] == 0).all() and regions.shape == (4, 5)
+
+
+def test_an_iou_of_a_half_is_enough():
+    _, match = sample_regions([proposal((4, 4, 12, 8), (4, 4, 12, 7.9))], objects_of(ONE), [SIZE], ALL)
+    assert match.tolist() == [0, -1]
 
 
 def test_an_object_of_another_image_does_not_count():
@@ -202,6 +214,20 @@ def test_the_mask_loss_is_given_what_each_region_sees():
     assert losses["masks"].item() == pytest.approx(1 + 22 / 28)
 
 
+def test_the_mask_loss_is_given_each_region_s_own_label():
+    """A full square of label 2, and of label 1 a square whose lower half is free."""
+    target = rectangles(SIZE, (2, 2, 10, 10), (20, 4, 28, 12), labels=(2, 1))
+    target["masks"][1, 8:] = False
+    shares = {}
+
+    def told(logits, labels, seen):
+        shares.update(zip(labels.tolist(), seen.mean((1, 2)).tolist(), strict=True))
+        return logits.sum()
+
+    heads_of(jittered=0, mask_loss=told)([fine_map()], [proposal((2, 2, 10, 10), (20, 4, 28, 12))], [SIZE], [target])
+    assert shares == {2: 1.0, 1: 0.5}
+
+
 def test_without_objects_the_mask_loss_is_not_asked():
     heads = heads_of(mask_loss=lambda *_: pytest.fail("asked"))
     _, losses = heads([fine_map()], [proposal((4, 4, 12, 12))], [SIZE], [NOTHING])
@@ -237,6 +263,27 @@ def test_detections_are_the_best_of_each_class_and_image():
     assert found[2]["boxes"].tolist() == [[1, 1, 7, 9]]
     torch.testing.assert_close(found[0]["mask_grids"], torch.full((2, 28, 28), 3.0).sigmoid())
     assert found[1]["mask_grids"].shape == (0, 28, 28) and found[1]["labels"].dtype == torch.int64
+
+
+def test_a_better_box_drops_one_of_its_class_and_image_only():
+    heads = certain(heads_of(), 2, by=1.0)
+    found, _ = heads([fine_map(2)], [proposal((4, 4, 12, 12))] * 2, [SIZE] * 2)
+    for some in found:
+        assert some["labels"].tolist() == [2, 1] and some["boxes"].tolist() == [[4, 4, 12, 12]] * 2
+
+
+def test_a_score_is_the_mean_of_two_looks():
+    heads = heads_of(min_score=0.0).eval()
+    first = torch.tensor([[0.0, 4, 4, 12, 12]])
+    with torch.no_grad():
+        heads.offsets.bias.copy_(torch.tensor([5.0, 0, 0, 0]))  # half a width to the right
+        once, offsets = heads.look_at_boxes(fine_map(), first)
+        refined = torch.cat([first[:, :1], decode(offsets, first[:, 1:], weights=(10, 10, 5, 5))], 1)
+        again, _ = heads.look_at_boxes(fine_map(), refined)
+    assert (once - again).abs().max() > 1e-3
+    (found,), _ = heads([fine_map()], [proposal((4, 4, 12, 12), score=1.0)], [SIZE])
+    wanted = (once.softmax(1) + again.softmax(1))[0, 1:] / 2
+    torch.testing.assert_close(found["scores"], wanted.sort(descending=True)[0])
 
 
 def test_maps_that_compete_are_seen_through_a_softmax():

@@ -155,8 +155,9 @@ def test_torchvisions_detector_is_called_as_ours_is() -> None:
 
 def test_torchvisions_detector_neither_resizes_nor_normalises() -> None:
     images, _ = image_and_target()
-    batch = torchvision_mask_rcnn(3).network.transform(list(images))[0]
-    assert torch.equal(batch.tensors, images) and batch.image_sizes == [SIZE, SIZE]
+    for training in (True, False):
+        batch = torchvision_mask_rcnn(3).train(training).network.transform(list(images))[0]
+        assert torch.equal(batch.tensors, images) and batch.image_sizes == [SIZE, SIZE]
 
 
 # The weights that are kept
@@ -166,7 +167,7 @@ def test_torchvisions_detector_neither_resizes_nor_normalises() -> None:
 def test_the_command_writes_a_network_that_can_be_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nuclei, "quick_mask_rcnn", narrow)
+    monkeypatch.setattr(nuclei, "crowded_mask_rcnn", lambda: narrow(2))
     path = tmp_path / "new" / "network.safetensors"
     assert main(["--output", str(path), "--steps", "2"]) == 0
     with safe_open(path, framework="pt") as file:

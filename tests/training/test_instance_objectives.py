@@ -161,6 +161,16 @@ def test_thresholds_of_the_iou():
     assert scores == pytest.approx({"ap": 0.6, "ap50": 1, "ap75": 1})
 
 
+def test_an_iou_below_three_quarters_is_found_at_a_half_only():
+    """35 of 48 pixels: IoU 0.73, reached by five of ten thresholds."""
+    alone = sample_of((12, 16), (8, 2, 14, 10))
+    masks = masks_of(alone).clone()
+    masks[0, 8:], masks[0, 7, 8] = False, False
+    assert int(masks.sum()) == 35
+    scores = score_instances(Rectangles(alone))(Knows(detections(masks, [1], [0.9])))
+    assert scores == pytest.approx({"ap": 0.5, "ap50": 1, "ap75": 0})
+
+
 def test_small_objects_count_neither_as_found_nor_as_missed():
     large, small = (detections(masks_of(SMALL)[n : n + 1], [1], [0.9]) for n in (1, 0))
     assert score_instances(Rectangles(SMALL), min_area=10)(Knows(large))["ap"] == pytest.approx(1)

@@ -9,6 +9,7 @@ from course_utils.models.detection.mask_rcnn import MaskRCNN
 from course_utils.models.detection.quick_heads import MaskLoss, Pooling, QuickRoIHeads
 from course_utils.models.pretrained import check_weights_name, load_own
 from course_utils.models.quick_unet import QuickResNet
+from course_utils.ops.checks import require_bools
 
 WIDTHS = (16, 32, 64, 96, 96)
 
@@ -21,6 +22,7 @@ def quick_mask_rcnn(
     mask_loss: MaskLoss | None = None,
     softmax_masks: bool = False,
     jittered: int = 3,
+    crowded: bool = False,
     weights: str | None = None,
 ) -> MaskRCNN:
     """A Mask R-CNN that learns from nothing in two minutes on one core: 717,390 parameters at 8 classes.
@@ -31,8 +33,9 @@ def quick_mask_rcnn(
 
     - `backbone`: another one, with maps at strides 2, 4, 8 and 16.
     - `pooling`, `mask_loss`, `softmax_masks`, `jittered`: see `QuickRoIHeads`.
+    - `crowded`: for images of a hundred objects; in evaluation there are 300 proposals of 1000 candidates, not 160 of 500.
     - `weights="nuclei"`: it has learnt to find nuclei in microscope images, with 2 classes and its own backbone; see
-      `recipes.nuclei`.
+      `recipes.nuclei`. It is made for a crowd.
 
     Shapes: as `MaskRCNN`; in training the images of a batch have one size.
 
@@ -42,6 +45,7 @@ def quick_mask_rcnn(
 
     Raises: ValueError as these classes, for other weights, and for weights of another network; as `pretrained.load_own`.
     """
+    require_bools(crowded=crowded)
     check_weights_name(weights, "nuclei")
     if weights is not None and (num_classes != 2 or backbone is not None):
         raise ValueError(
@@ -50,6 +54,8 @@ def quick_mask_rcnn(
         )
     pyramid = FinePyramid(QuickResNet(WIDTHS, 1) if backbone is None else backbone)
     rpn = CentreRPN(pyramid.channels[-1], small_anchors())
+    if crowded or weights is not None:
+        rpn.candidates, rpn.kept = (150, 1000), (48, 300)
     heads = QuickRoIHeads(
         pyramid.channels[0],
         num_classes,
