@@ -312,7 +312,7 @@ class Exercise(Task):
 def _followed_first(probes: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The probes, the first one without an empty array before all others: it can be followed by hand."""
     first = next((number for number, probe in enumerate(probes) if not has_an_empty_array(probe)), 0)
-    return [probes[first], *probes[:first], *probes[first + 1 :]]
+    return [*probes[first : first + 1], *probes[:first], *probes[first + 1 :]]
 
 
 def _misconception(solution: Callable[..., Any], wrong: Callable[..., Any] | Slip) -> Misconception:
