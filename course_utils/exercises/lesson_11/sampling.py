@@ -15,7 +15,7 @@ def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tenso
     """Cut a box (4,), (x1, y1, x2, y2) in cells, out of features (C, H, W), in which cell i covers [i, i + 1): divide it into
     `bins` = (rows, columns) equal parts, and each of these into samples x samples equal fields. The value of a bin is the mean
     of the bilinear samples at the centres of its fields → (C, rows, columns). Beyond the outermost centres of cells, the
-    border's value goes on. The box lies in the map. Nothing is rounded."""
+    border's value goes on. The box lies in the map. Nothing is rounded. Gradients reach the features."""
     (x1, y1, x2, y2), (rows, columns) = box, bins
     x = x1 + (x2 - x1) * (torch.arange(columns * samples).to(box) + 0.5) / (columns * samples)
     y = y1 + (y2 - y1) * (torch.arange(rows * samples).to(box) + 0.5) / (rows * samples)
