@@ -9,6 +9,8 @@ from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
 from course_utils.exercises.task import with_variants
 
+NO_OBJECTS = "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first."
+
 
 def match_anchors(iou: Tensor, high: float, low: float) -> Tensor:
     """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). An anchor's
@@ -252,9 +254,9 @@ match_anchors = Exercise(
         "the number of their own object as well.",
     ],
     common_errors={
-        "No ground-truth boxes": "Without objects, M = 0, the library refuses: give -1 for each anchor first.",
-        "Expected reduction dim": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
-        "empty sequence": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
+        "No ground-truth boxes": NO_OBJECTS,
+        "Expected reduction dim": NO_OBJECTS,
+        "empty sequence": NO_OBJECTS,
         "must match the size of tensor": "Anchors are the rows of iou, objects its columns: `dim=1` goes along the objects.",
     },
     draw=_draw_table,
