@@ -117,8 +117,8 @@ two_samples
     + samples = 2
 
 taken_apart_in_another_order
-    You put samples of different bins together. From left to right there are the samples of the first bin, then those of the second:
-    the axes are (C, rows, samples, columns, samples).
+    You put samples of different bins together. From left to right there are the samples of the first bin, then those of the
+    second: the axes are (C, rows, samples, columns, samples).
     - F.avg_pool2d(values, samples)
     + values.reshape(len(values), samples, rows, samples, columns).mean((1, 3))
 

@@ -19,8 +19,9 @@ class Anchors:
     - `strides`: those of the maps. The anchors of cell i are centred in its middle, at (i + ½) · stride.
     - `sizes`: a tuple for each map, by default one size, 8 · stride. An anchor of size s has the area s².
     - `ratios`: height to width.
-    - `legacy`: as in torchvision, anchors are centred at i · stride, corners around a cell are rounded to whole pixels, and the stride of a map is the
-      image's size divided by the map's, rounded down: a map of 13 rows of an image of 800 then has stride 61, not 64.
+    - `legacy`: as in torchvision, anchors are centred at i · stride, corners around a cell are rounded to whole pixels, and the
+      stride of a map is the image's size divided by the map's, rounded down: a map of 13 rows of an image of 800 then has stride
+      61, not 64.
 
     `per_cell` is the number of anchors of each cell.
 
