@@ -13,7 +13,7 @@ from course_utils.exercises import gradients, judging, shortcuts
 from course_utils.exercises.bound import giving_its_kind, with_a_way_on
 from course_utils.exercises.neutral import calling_itself, neutral_state
 from course_utils.exercises.outcomes import Outcome, differ
-from course_utils.exercises.parts import size_of
+from course_utils.exercises.parts import has_an_empty_array, size_of
 from course_utils.exercises.slips import Slip, pairs, wrong_version
 from course_utils.exercises.stubs import replace_definition
 from course_utils.exercises.task import Misconception, Task, Verdict
@@ -22,8 +22,8 @@ from course_utils.exercises.versions import Versions
 from course_utils.exercises.weights import UnlikeModule
 
 ROUNDED = (
-    " The two agree to five digits: somewhere your code computes in float32, as the numbers in a new `torch.zeros(...)` are. "
-    "Make it of the type that you were given, `x.new_zeros(...)`."
+    " The two agree to five digits: somewhere your code computes in float32, as the numbers in a new `torch.zeros(...)` are, or "
+    "it rounds, or adds a small number. Make new tensors of the type that you were given, `x.new_zeros(...)`."
 )
 
 
@@ -93,7 +93,7 @@ class Exercise(Task):
         self._slips = [wrong for wrong in known if isinstance(wrong, Slip)]
         with neutral_state():
             drawn = [draw(torch.Generator().manual_seed(seed)) for seed in range(3)] if draw else []
-            self.probes = sorted([tuple(probe) for probe in probes] + drawn, key=size_of)
+            self.probes = _followed_first(sorted([tuple(probe) for probe in probes] + drawn, key=size_of))
         self._versions = Versions(solution, self.probes, build)
 
     def __call__(self, candidate: Callable[..., Any]) -> Callable[..., Any]:
@@ -236,7 +236,9 @@ class Exercise(Task):
             problem = judging.form_difference(want.value, have.value)
             if problem:
                 fixed = judging.fixed_size([want.value for want in wanted], [have.value for have in given])
-                text = f"the form of the answer is not right. {problem}{fixed}\n{self._in_short(probe)}"
+                numbers = isinstance(want.value, list)  # as many as are right: which ones says more than how many
+                told = described(self._parameters(), probe) if numbers else self._in_short(probe)
+                text = f"the form of the answer is not right. {problem}{fixed}\n{told}"
                 return Verdict("error" if judging.is_used_up(have.value) else "wrong", text)
         for _, want, have in pairs:
             if have.changed is not None and want.changed is None:
@@ -312,6 +314,12 @@ class Exercise(Task):
 
     def solved_cell(self, source: str) -> str:
         return replace_definition(source, self.name, self.solution_source())
+
+
+def _followed_first(probes: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The probes, the first one without an empty array before all others: it can be followed by hand."""
+    first = next((number for number, probe in enumerate(probes) if not has_an_empty_array(probe)), 0)
+    return [*probes[first : first + 1], *probes[:first], *probes[first + 1 :]]
 
 
 def _misconception(solution: Callable[..., Any], wrong: Callable[..., Any] | Slip) -> Misconception:

@@ -1,12 +1,15 @@
 """Whether a gradient gets back to what an answer is made of, and whether it is the solution's."""
 
 import copy
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from course_utils.exercises.neutral import neutral_state
 
@@ -23,10 +26,8 @@ def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list
     inputs = [tensor.requires_grad_() for part in found for tensor in part]
     gradients: Sequence[Tensor | None] = [None] * len(inputs)
     try:
-        with (
-            neutral_state(),
-            warnings.catch_warnings(action="ignore"),
-        ):  # of a tensor that is made a number: that is told below
+        # Warnings of a tensor that is made a number are told below.
+        with neutral_state(), warnings.catch_warnings(action="ignore"), _GridsThatDoNotCrash():
             value = function(*given)
         total = sum(tensor.sum() for tensor in tensors(value) if tensor.requires_grad)
         if isinstance(total, Tensor) and inputs:
@@ -35,6 +36,20 @@ def of_arguments(function: Callable[..., Any], arguments: Sequence[Any]) -> list
         pass
     rest = iter(gradients)
     return [[next(rest) for _ in part] for part in found]
+
+
+class _GridsThatDoNotCrash(TorchFunctionMode):
+    """Where a coordinate is NaN or infinite, the gradient of `grid_sample` ends the process, whatever the values are. Here it
+    is NaN."""
+
+    def __torch_function__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        if function is not F.grid_sample:
+            return function(*arguments, **(named or {}))
+        bound = inspect.signature(function).bind(*arguments, **(named or {}))
+        grid = bound.arguments["grid"]
+        bound.arguments["grid"] = grid.nan_to_num()
+        nothing = 0 * grid.detach().sum()  # or NaN
+        return function(*bound.args, **bound.kwargs) * (1 + nothing)
 
 
 def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> str | None:

@@ -35,6 +35,8 @@ def form_difference(expected: Any, actual: Any) -> str | None:
         kind = type(expected).__name__
         return f"Expected a {kind}, but got a {type(actual).__name__}: wrap it in `{kind}(...)`."
     wanted, given = leaves(expected), leaves(_as_expected_sequence(actual, expected))
+    if any(leaf.kind == "str" for leaf in given) and not any(leaf.kind == "str" for leaf in wanted):
+        return "Expected numbers, but got strings: leave out the quotes, or the `str(...)`."
     if [leaf.place for leaf in wanted] != [leaf.place for leaf in given]:
         return f"Expected {_parts(expected, wanted)}, but got {_parts(actual, given)}."
     for want, have in zip(wanted, given, strict=True):
@@ -43,11 +45,20 @@ def form_difference(expected: Any, actual: Any) -> str | None:
         if not numeric:
             if want.kind != have.kind:
                 return f"Expected {want.kind}{which}, but got {have.kind}."
+        elif _are_short_lists(expected, want, have):
+            return f"Expected {shown(want.values)}{which}, but got {shown(have.values)}."
         elif want.values.shape != have.values.shape:
             return f"Expected the shape {tuple(want.values.shape)}{which}, but got {tuple(have.values.shape)}."
         elif want.kind != have.kind and not (_are_numbers(want, have) and not have.values.frac().any()):
             return f"Expected {want.kind}{which}, but got {have.kind}."
     return None
+
+
+def _are_short_lists(expected: Any, want: Leaf, have: Leaf) -> bool:
+    """Whether two answers in place of a list have so few numbers that these say more than how many there are."""
+    sizes = [leaf.values.numel() for leaf in (want, have)]
+    rows = all(leaf.values.dim() == 1 for leaf in (want, have))
+    return isinstance(expected, list) and rows and sizes[0] != sizes[1] and max(sizes) <= 16
 
 
 def _are_numbers(*found: Leaf) -> bool:

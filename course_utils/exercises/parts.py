@@ -59,3 +59,8 @@ def _array_leaf(values: torch.Tensor, place: str, rounded: bool = False) -> Leaf
 def size_of(arguments: Sequence[Any]) -> int:
     """How much there is to read in a probe: its number of elements."""
     return sum(leaf.values.numel() if isinstance(leaf.values, torch.Tensor) else 1 for leaf in leaves(tuple(arguments)))
+
+
+def has_an_empty_array(arguments: Sequence[Any]) -> bool:
+    """Whether there is an array without elements in a probe."""
+    return any(isinstance(leaf.values, torch.Tensor) and not leaf.values.numel() for leaf in leaves(tuple(arguments)))

@@ -116,7 +116,8 @@ class Answer(Task):
             if isinstance(choice, str) and choice in self.options:
                 return None
             return f"answer with one of {', '.join(map(repr, self.options))}; got {given!r}."
-        return None if judging.is_number(given) else f"answer with one number; got {given!r}."
+        quotes = ", without quotes" if isinstance(given, str) else ""
+        return None if judging.is_number(given) else f"answer with one number{quotes}; got {given!r}."
 
     def _as_option(self, given: Any) -> Any:
         """A choice as the options spell it: "True" and True are "true", and spaces do not matter; anything else stays."""

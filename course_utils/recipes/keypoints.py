@@ -7,17 +7,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot, smooth_l1_loss
 
 from course_utils.datasets.puppets import Puppets
 from course_utils.metrics.instance import AveragePrecision
 from course_utils.models.detection.fine_pyramid import FinePyramid
 from course_utils.models.detection.quick_mask_rcnn import WIDTHS
-from course_utils.models.detection.region_targets import (
-    keypoint_loss,
-    keypoint_targets,
-    read_keypoints,
-)
+from course_utils.models.detection.region_targets import keypoint_loss, keypoint_targets, read_keypoints
 from course_utils.models.layers import conv_norm
 from course_utils.models.quick_unet import QuickResNet
 from course_utils.ops.roi import roi_align
@@ -49,6 +45,7 @@ class Figures(NamedTuple):
 
     def of_images(self, chosen: Tensor) -> "Figures":
         """The figures of some images, which are numbered anew."""
+        chosen = chosen.to(self.image.device)
         image, own = (self.image == chosen[:, None]).nonzero(as_tuple=True)
         return Figures(self.images[chosen], image, *(part[own] for part in self[2:]))
 
@@ -117,16 +114,44 @@ def softmax_loss(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
     return keypoint_loss(logits, *keypoint_targets(keypoints, boxes, logits.shape[3]))
 
 
-def sigmoid_loss(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
-    """Each map is a mask of a single cell, and each cell decides alone: the mean of binary cross-entropy."""
+def sigmoid_loss(logits: Tensor, keypoints: Tensor, boxes: Tensor, *, summed: bool = False) -> Tensor:
+    """Each map is a mask of a single cell, and each cell decides alone: the mean of binary cross-entropy.
+
+    `summed`: over the cells of a map, as in the cross-entropy of a softmax; the mean over keypoints remains.
+    """
     cells, inside = keypoint_targets(keypoints, boxes, logits.shape[3])
     masks = one_hot(cells, logits[0, 0].numel())[inside].to(logits)  # (n, 784), those that are to be learnt
-    return binary_cross_entropy_with_logits(logits.flatten(2)[inside], masks)
+    missed = binary_cross_entropy_with_logits(logits.flatten(2)[inside], masks)
+    return missed * masks.shape[1] if summed else missed
 
 
 def read_largest(logits: Tensor, boxes: Tensor) -> Tensor:
     """Each keypoint where its map is largest."""
     return read_keypoints(logits, boxes)[0]
+
+
+def two_numbers() -> KeypointNetwork:
+    """The network with the same four convolutions, and then two linear layers to x and y of 13 keypoints in their box."""
+    return KeypointNetwork(
+        head=nn.Sequential(
+            *keypoint_head(32)[:-1],
+            *(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(48 * 7 * 7, 128), nn.LayerNorm(128), nn.ReLU(inplace=True)),
+            *(nn.Linear(128, 2 * 13), nn.Unflatten(1, (13, 2))),
+        )
+    )
+
+
+def distance_loss(places: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
+    """Smooth L1 between places (N, K, 2), from 0 to 1 in their boxes, and those of the keypoints that lie in them."""
+    _, inside = keypoint_targets(keypoints, boxes, GRID)
+    wanted = (keypoints[..., :2] - boxes[:, None, :2]) / (boxes[:, 2:] - boxes[:, :2])[:, None]
+    return smooth_l1_loss(places[inside], wanted[inside], beta=0.05)
+
+
+def read_numbers(places: Tensor, boxes: Tensor) -> Tensor:
+    """Places (N, K, 2) in boxes as keypoints (N, K, 3) of the image."""
+    found = boxes[:, None, :2] + places * (boxes[:, 2:] - boxes[:, :2])[:, None]
+    return torch.cat([found, torch.ones_like(found[..., :1])], 2)
 
 
 def jittered(figures: Figures, generator: torch.Generator) -> Tensor:

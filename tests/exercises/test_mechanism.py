@@ -92,7 +92,8 @@ def test_exception_names_the_students_line_and_binds_the_solution(exercise: Exer
         (lambda values, weights: values.mul_(weights).sum(-1), "changes its argument `values` in place"),
         (lambda values, weights: ((values * weights).sum(-1),), "but got a tuple of 1 value."),
         (lambda values, weights: (values * weights).sum(-1) + 7j, "but got complex numbers"),
-        (lambda values, weights: "twelve", "Expected decimal numbers"),
+        (lambda values, weights: "twelve", "Expected numbers, but got strings"),
+        (lambda values, weights: ["1.5"], "leave out the quotes"),
     ],
 )
 def test_wrong_form_is_told(exercise: Exercise, wrong, told: str) -> None:

@@ -18,8 +18,10 @@ def maps_of(*sizes: tuple[int, int]) -> list[Tensor]:
 
 def test_anchors_by_hand():
     (found,) = Anchors((8,), sizes=((4,),), ratios=(1, 4))(maps_of((2, 1)))
-    # Of area 16: 4 × 4, and 2 wide and 8 high; around (0, 0), then around (0, 8).
-    assert found.tolist() == [[-2, -2, 2, 2], [-1, -4, 1, 4], [-2, 6, 2, 10], [-1, 4, 1, 12]]
+    # Of area 16: 4 × 4, and 2 wide and 8 high; around the cells' middles (4, 4) and (4, 12).
+    assert found.tolist() == [[2, 2, 6, 6], [3, 0, 5, 8], [2, 10, 6, 14], [3, 8, 5, 16]]
+    (legacy,) = Anchors((8,), sizes=((4,),), ratios=(1, 4), legacy=True)(maps_of((2, 1)))
+    assert torch.equal(legacy + 4, found)  # around the cells' first corners
 
 
 def test_anchors_have_their_area_and_ratio_and_are_8_strides_large():
@@ -31,7 +33,7 @@ def test_anchors_have_their_area_and_ratio_and_are_8_strides_large():
     torch.testing.assert_close(width * height, torch.full((45,), 1024.0))
     torch.testing.assert_close((height / width).view(15, 3), torch.tensor([0.5, 1, 2]).expand(15, 3))
     centres = (fine[::3, :2] + fine[::3, 2:]) / 2
-    torch.testing.assert_close(centres[[0, 1, 5]], torch.tensor([[0.0, 0], [4, 0], [0, 4]]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(centres[[0, 1, 5]], torch.tensor([[2.0, 2], [6, 2], [2, 6]]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -53,7 +55,7 @@ def test_anchors_equal_torchvision_anchor_generator(dtype):
 
 def test_anchors_of_half_precision_maps_are_not_rounded_to_it():
     (found,) = Anchors((4,))([torch.zeros(1, 2, 3, 600, dtype=torch.bfloat16)])
-    assert found.dtype == torch.float32 and (found[3 * 599 + 1, [0, 2]].sum() / 2).item() == 599 * 4
+    assert found.dtype == torch.float32 and (found[3 * 599 + 1, [0, 2]].sum() / 2).item() == 599.5 * 4
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """The recipe of keypoints on puppets: what is learnt, how it is mirrored, and what is measured."""
 
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,18 +11,19 @@ from course_utils.recipes.keypoints import (
     Figures,
     KeypointNetwork,
     aligned,
+    distance_loss,
     jittered,
+    keypoints_on_puppets,
     puppets_in_memory,
+    read_numbers,
     score_keypoints,
     sigmoid_loss,
     softmax_loss,
     train_keypoints,
+    two_numbers,
 )
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "studies"))
-import keypoints as study
-
-LOSSES = {"softmax": softmax_loss, "sigmoid": sigmoid_loss, "two numbers": study.distance_loss}
+LOSSES = {"softmax": softmax_loss, "sigmoid": sigmoid_loss, "two numbers": distance_loss}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def few() -> Figures:
 
 def network(name: str = "softmax") -> torch.nn.Module:
     torch.manual_seed(0)
-    return study.two_numbers() if name == "two numbers" else KeypointNetwork()
+    return two_numbers() if name == "two numbers" else KeypointNetwork()
 
 
 def test_figures_are_those_of_the_data_set(few: Figures) -> None:
@@ -100,7 +99,8 @@ def test_losses_of_an_ignorant_network_by_hand(few: Figures) -> None:
     assert float(softmax_loss(logits[:1], point, box)) == pytest.approx(softmax, rel=1e-5)
     sigmoid = (783 * math.log(2) + math.log(1 + math.exp(-2))) / 784
     assert float(sigmoid_loss(logits[:1], point, box)) == pytest.approx(sigmoid, rel=1e-5)
-    assert float(study.distance_loss(torch.full((1, 13, 2), 0.25), point, box)) == pytest.approx(
+    assert float(sigmoid_loss(logits[:1], point, box, summed=True)) == pytest.approx(784 * sigmoid, rel=1e-5)
+    assert float(distance_loss(torch.full((1, 13, 2), 0.25), point, box)) == pytest.approx(
         ((0.25 - 3.5 / 28 - 0.025) + 0.5 * (0.25 - 5.5 / 28) ** 2 / 0.05 * ((0.25 - 5.5 / 28) < 0.05)
          + (0.25 - 5.5 / 28 - 0.025) * ((0.25 - 5.5 / 28) >= 0.05)) / 2,
         rel=1e-5,
@@ -109,7 +109,7 @@ def test_losses_of_an_ignorant_network_by_hand(few: Figures) -> None:
 
 def test_places_in_a_box_become_places_in_the_image() -> None:
     places = torch.tensor([[[0.5, 0.25]]]).expand(1, 13, 2)
-    read = study.read_numbers(places, torch.tensor([[10.0, 20, 30, 60]]))
+    read = read_numbers(places, torch.tensor([[10.0, 20, 30, 60]]))
     assert read[0, 7].tolist() == [20, 30, 1]
 
 
@@ -160,8 +160,8 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same(name: str, few: Figures
 def test_a_row_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keypoints, "TRAINING", 8)
     monkeypatch.setattr(keypoints, "VALIDATION", 4)
-    for variant in study.VARIANTS.values():
-        row = variant(0, steps=2)
+    for other in ({}, {"loss": sigmoid_loss}, {"loss": distance_loss, "make": two_numbers, "read": read_numbers}):
+        row = keypoints_on_puppets(0, steps=2, **other)
         assert list(row) == ["within_2_px", "mistaken", "oks_ap", "oks_ap50", "steps", "training_cpu_seconds"]
         assert row["steps"] == 2 and all(math.isfinite(value) for value in row.values())
 

@@ -1,18 +1,24 @@
 """Which anchor is to find which object."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
+from course_utils.exercises.task import with_variants
+
+NO_OBJECTS = "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first."
 
 
 def match_anchors(iou: Tensor, high: float, low: float) -> Tensor:
     """What each of A ≥ 1 anchors is to learn, from its IoU with each of M objects, iou (A, M): whole numbers (A,). An anchor's
-    own object is the one that it overlaps most (the first, of several), and u its IoU with that. It gets the number of its
-    object if u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. Then the best anchors of each object,
-    all those that have the largest IoU with it, get the number of their own object as well, whatever u is. Each object overlaps
-    some anchor. If there are no objects, M = 0, all anchors are background."""
+    own object is the one that it overlaps most (the first of several), and u is its IoU with that object. It gets the number of
+    its own object if u ≥ high, -1 (background) if u < low, and -2 (ignored) between; low ≤ high. Then look at each object: every
+    anchor that has the largest IoU with it gets the number of its OWN object (the one that it overlaps most), whatever u is, even
+    if that is another object than the one whose best anchor it is. Each object overlaps some anchor. If there are no objects,
+    M = 0, all anchors are background."""
     if iou.shape[1] == 0:
         return torch.full((len(iou),), -1)
     largest, best = iou.max(dim=1)
@@ -40,6 +46,66 @@ def last_of_a_tie(iou: Tensor, high: float, low: float) -> Tensor:
     return labels
 
 
+def _of_each_object(iou: Tensor, high: float, low: float) -> Tensor:
+    largest, best = iou.max(dim=0)
+    return torch.where(largest >= high, best, torch.where(largest < low, -1, -2))
+
+
+@with_variants(
+    lambda iou, high, low: _of_each_object(iou, high, low) if iou.shape[1] else torch.full((len(iou),), -1),
+    lambda iou, high, low: iou.argmax(dim=0),
+    lambda iou, high, low: iou.argmax(dim=0) if iou.shape[1] else torch.full((len(iou),), -1),
+)
+def wrong_axis(iou: Tensor, high: float, low: float) -> Tensor:
+    """Your answer has one entry for each object: `dim=0` goes along the anchors. Each *anchor* needs an entry: look for its
+    object along `dim=1`."""
+    return _of_each_object(iou, high, low)
+
+
+@with_variants(*((lambda iou, *_, pair=pair: match(iou, *pair)) for pair in ((0.7, 0.3), (0.5, 0.4), (0.5, 0.5))))
+def fixed_thresholds(iou: Tensor, high: float, low: float) -> Tensor:
+    """You do not use `high` and `low`, but numbers of your own. They are arguments: each call has its own."""
+    return match(iou, 0.5, 0.3)
+
+
+def _nearly_the_best(by: float) -> Callable[..., Tensor]:
+    def version(iou: Tensor, high: float, low: float) -> Tensor:
+        if iou.shape[1] == 0:
+            return match(iou, high, low)
+        needed = (iou >= iou.max(dim=0).values - by).any(dim=1)
+        return torch.where(needed, iou.argmax(dim=1), match(iou, high, low))
+
+    return version
+
+
+@with_variants(*(_nearly_the_best(by) for by in (1e-4, 0.01, 0.05, 0.1)))
+def nearly_the_best(iou: Tensor, high: float, low: float) -> Tensor:
+    """You count anchors that are nearly as good as the best one of an object. Only those count that have exactly its IoU."""
+    return _nearly_the_best(1e-3)(iou, high, low)
+
+
+def last_above_high(iou: Tensor, high: float, low: float) -> Tensor:
+    """Of several objects that an anchor overlaps by `high`, you take the last. Its own is the one that it overlaps most."""
+    labels = match(iou, high, low)
+    if iou.shape[1] == 0:
+        return labels
+    above = ((iou >= high).long() * torch.arange(1, iou.shape[1] + 1)).amax(dim=1) - 1
+    return torch.where((above >= 0) & ~(iou == iou.amax(dim=0)).any(dim=1), above, labels)
+
+
+def last_of_equal_objects(iou: Tensor, high: float, low: float) -> Tensor:
+    """Of several objects that an anchor overlaps equally, you take the last as its own. It is to be the first."""
+    labels = match(iou, high, low)
+    return torch.where(labels >= 0, iou.shape[1] - 1 - iou.flip(1).argmax(dim=1), labels) if iou.shape[1] else labels
+
+
+@with_variants(lambda iou, high, low: match(iou, high, low) if iou.shape[1] else torch.zeros(len(iou)).long())
+def no_objects_no_background(iou: Tensor, high: float, low: float) -> Tensor:
+    """If there are no objects, M = 0, every anchor is background, -1."""
+    return match(iou, high, low) if iou.shape[1] else torch.full((len(iou),), -2)
+
+
+match = match_anchors  # below, the name stands for the exercise
 SLIPS = read_slips("""
 best_anchors_forgotten
     You look at the thresholds alone. An object whose best anchor stays below `high` would have no anchor at all, and never be
@@ -115,12 +181,17 @@ low_is_no_mans_land
     - torch.where(largest < low, -1, -2)
     + torch.where(largest < low, -1, torch.where(largest > low, -2, best))
 
-wrong_axis
-    Your answer has one entry for each object. Each *anchor* needs one: look for the best object along the axis of the objects.
-    - iou.max(dim=1)
-    + iou.max(dim=0)
-    - return torch.where(needed, best, labels)
-    + return labels
+background_of_any
+    You call an anchor background if its IoU with *any* object is below `low`. It has to be below `low` with all of them, that is
+    with its own.
+    - torch.where(largest < low, -1, -2)
+    + torch.where((iou < low).any(dim=1), -1, -2)
+
+best_of_its_own_only
+    You count an anchor as the best one of an object only if that object is its own. The best anchor of an object counts even if
+    it overlaps another object more: it gets the number of that other one, its own.
+    - iou == iou.max(dim=0).values
+    + (iou == iou.max(dim=0).values) & (iou == largest[:, None])
 
 thresholds_swapped
     You compare with the thresholds the wrong way round. The arguments come in the order `high`, `low`.
@@ -159,6 +230,8 @@ match_anchors = Exercise(
     [
         (_table((0.75, 0.1), (0.45, 0.2), (0.05, 0.15), (0.1, 0.25)), 0.7, 0.3),
         (_table((0.25,), (0.25,), (0.125,)), 0.7, 0.3),
+        (_table((0.81, 0.76), (0.88, 0.92), (0.56, 0.56), (0.2, 0.47)), 0.5, 0.3),
+        (_table((0.4375,), (0.43745,), (0.12,), (0.437,)), 0.6, 0.2),
         (_table((0.78, 0.64, 0.12), (0.75, 0.06, 0.51), (0.25, 0.21, 0.18), (0.04, 0.64, 0.02)), 0.75, 0.25),
         (torch.zeros(3, 0, dtype=torch.float64), 0.7, 0.3),
         (_table((0.52, 0.54), (0.47, 0.11), (0.5, 0.22), (0.88, 0.33), (0.49, 0.93)), 0.5, 0.5),
@@ -168,17 +241,22 @@ match_anchors = Exercise(
             0.3,
         ),
     ],
-    [*SLIPS, last_of_a_tie],
+    [
+        *SLIPS,
+        *(last_of_a_tie, wrong_axis, fixed_thresholds, nearly_the_best),
+        *(last_above_high, last_of_equal_objects, no_objects_no_background),
+    ],
     [
         "`iou.max(dim=1)` gives two things: each anchor's largest IoU, and with which object. What do the thresholds make "
         "of them?",
         "Now the other way round: what is the largest IoU of each object, and which anchors have exactly that one?",
-        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether some object needs it. These get their "
-        "object as well.",
+        "`(iou == iou.max(dim=0).values).any(dim=1)` says of each anchor whether it is the best one of some object. These get "
+        "the number of their own object as well.",
     ],
     common_errors={
-        "Expected reduction dim": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
-        "empty sequence": "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first.",
+        "No ground-truth boxes": NO_OBJECTS,
+        "Expected reduction dim": NO_OBJECTS,
+        "empty sequence": NO_OBJECTS,
         "must match the size of tensor": "Anchors are the rows of iou, objects its columns: `dim=1` goes along the objects.",
     },
     draw=_draw_table,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_11.wrong_curves import WRONG_CURVES
 from course_utils.exercises.slips import read_slips
 from course_utils.metrics import average_precision as curves
 
@@ -57,6 +58,21 @@ no_envelope
     on, so that the curve only falls.
     - max(precision[recall >= point].tolist(), default=0.0)
     + next(iter(precision[recall >= point].tolist()), 0.0)
+
+running_maximum
+    You take the highest precision of all detections *up to* this one. The curve only falls: look at this one and those after it.
+    - max(precision[recall >= point].tolist(), default=0.0)
+    + next(iter(precision.cummax(0).values[recall >= point].tolist()), 0.0)
+
+precision_and_recall_swapped
+    You swap precision and recall. Precision is a share of the detections so far, recall a share of the objects.
+    - precision, recall =
+    + recall, precision =
+
+hundred_points
+    You take 100 recalls. 0 and 1 both count, in steps of 0.01: there are 101.
+    - n / 100 for n in range(101)
+    + n / 99 for n in range(100)
 
 from_the_wrong_side
     You take the highest precision of all recalls *up to* this one. Look at this recall and the larger ones.
@@ -150,12 +166,13 @@ average_precision = Exercise(
         (torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.bool), 3),
         (_scores(0.4), _hits("-"), 2),
         (_scores(0.25, 0.25, 0.75), _hits("-++"), 2),
+        (_scores(0.6, 0.6, 0.35, 0.8, 0.35), _hits("-+++-"), 10),
         (_scores(0.92, 0.91, 0.9, 0.53, 0.11), _hits("-+-++"), 3),
         (_scores(0.91, 0.92, 0.9, 0.13, 0.11), _hits("-+--+"), 7),
         (_scores(-0.5, 2.5, 1.75, -2.25, 1.25, 0.5), _hits("+-+-+-"), 3),
         (_scores(-1.5, 3.5, 1.5, -0.75, 2.75, -1.25), _hits("+++---"), 6),
     ],
-    SLIPS,
+    [*SLIPS, *WRONG_CURVES],
     [
         "`argsort(descending=True, stable=True)` sorts, and `cumsum` of the sorted hits says how many are found after each "
         "detection.",

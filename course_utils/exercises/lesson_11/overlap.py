@@ -29,6 +29,21 @@ def _draw_boxes(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return drawn(), drawn()
 
 
+def hull_as_union(a: Tensor, b: Tensor) -> Tensor:
+    """You take the area of the box around both for the union. That box covers more than the two do: add their areas, and take
+    away what they share."""
+    around = (torch.maximum(a[2:], b[2:]) - torch.minimum(a[:2], b[:2])).prod()
+    areas = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()
+    return (areas - around) / around if around > 0 else 0 * around
+
+
+def y_corners_mixed_up(a: Tensor, b: Tensor) -> Tensor:
+    """You mix up the two y of a box: what both share begins at the larger y1 and ends at the smaller y2, as it does along x."""
+    intersection = (torch.minimum(a[[2, 1]], b[[2, 1]]) - torch.maximum(a[[0, 3]], b[[0, 3]])).abs().prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - intersection
+    return intersection / union if union > 0 else intersection
+
+
 SLIPS = read_slips("""
 not_clamped
     Boxes that do not touch get a wrong value: their intersection has a width or a height below 0. If both are, the product
@@ -106,6 +121,25 @@ minimum_and_maximum_swapped
     - torch.maximum(a[:2], b[:2]), torch.minimum(a[2:], b[2:])
     + torch.minimum(a[:2], b[:2]), torch.maximum(a[2:], b[2:])
 
+corners_swapped
+    Your intersection begins where it should end: it is always empty. It begins at the larger of the two first corners, and ends at
+    the smaller of the two second ones.
+    - torch.maximum(a[:2], b[:2]), torch.minimum(a[2:], b[2:])
+    + torch.maximum(a[2:], b[2:]), torch.minimum(a[:2], b[:2])
+
+sides_added
+    You add width and height. An area is their product.
+    - .clamp(min=0).prod()
+    + .clamp(min=0).sum()
+    - (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()
+    + (a[2:] - a[:2]).sum() + (b[2:] - b[:2]).sum()
+
+whole_numbers
+    You cut the coordinates down to whole numbers. They are positions between the pixels as well, and boxes may be smaller than one.
+    - low, high =
+    + a, b = a.trunc(), b.trunc()
+    + low, high =
+
 width_and_height
     You take the last two numbers of a box for its width and height. They are its second corner, (x2, y2).
     - torch.minimum(a[2:], b[2:])
@@ -146,7 +180,7 @@ box_iou = Exercise(
         (_box(3.25, 4.75, 3.25, 8.5), _box(3.25, 4.75, 3.25, 8.5)),
         (_box(0.125, 0.25, 0.75, 0.875), _box(0.375, 0.125, 0.625, 1)),
     ],
-    SLIPS,
+    [*SLIPS, hull_as_union, y_corners_mixed_up],
     [
         "What two boxes share is a box as well: at which x does it begin, at which does it end?",
         "It begins at the larger x1 and ends at the smaller x2; likewise y. Where it would end before it begins, it is empty.",

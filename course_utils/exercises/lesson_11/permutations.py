@@ -5,8 +5,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_11.wrong_pairings import WRONG_PAIRINGS
 from course_utils.exercises.slips import read_slips
-from course_utils.exercises.task import with_variants
 from course_utils.metrics import matching
 
 
@@ -42,46 +42,6 @@ def _draw_table(generator: torch.Generator) -> tuple[Tensor]:
     return (torch.randint(1, 100, sides, generator=generator).double() / 100,)
 
 
-@with_variants(lambda iou: _each_in_turn(iou.T))
-def each_in_turn(iou: Tensor) -> float:
-    """You let one instance after the other take the best partner that is left. What an earlier one takes may be worth more to
-    a later one: it is the *sum* that is to be as large as it can be."""
-    return _each_in_turn(iou)
-
-
-def _each_in_turn(iou: Tensor) -> float:
-    if max(iou.shape) == 0:
-        return 1.0
-    total, left = 0.0, iou.clone()
-    for row in range(min(iou.shape)):
-        column = int(left[row].argmax())
-        total += float(iou[row, column])
-        left[:, column] = -1
-    return total / max(iou.shape)
-
-
-@with_variants(
-    lambda iou: _best_sum(iou[: iou.shape[1]]) / max(iou.shape) if max(iou.shape) else 1.0,
-    lambda iou: _best_sum(iou[:, : len(iou)]) / max(iou.shape) if max(iou.shape) else 1.0,
-)
-def permutations_cut_off(iou: Tensor) -> float:
-    """If one side has more instances than the other, you never pair its last ones. Any of them may be left over."""
-    size = min(iou.shape)
-    return _best_sum(iou[:size, :size]) / max(iou.shape) if max(iou.shape) else 1.0
-
-
-def _best_sum(iou: Tensor) -> float:
-    return float(iou[linear_sum_assignment(iou, maximize=True)].sum())
-
-
-def mean_of_the_overlapping_pairs(iou: Tensor) -> float:
-    """You divide by the number of pairs that overlap. An instance whose partner does not overlap it counts, as 0."""
-    if max(iou.shape) == 0:
-        return 1.0
-    rows, columns = linear_sum_assignment(iou, maximize=True)
-    return float(iou[rows, columns].sum()) / max(int((iou[rows, columns] > 0).sum()), 1)
-
-
 SLIPS = read_slips("""
 smallest_sum
     You look for the *smallest* sum: `linear_sum_assignment` takes its numbers for costs, if it is not told otherwise.
@@ -107,21 +67,6 @@ best_of_each_truth
     + largest = [max(row, default=0.0) for row in iou.T.tolist()]
     + return sum(largest) / max(iou.shape)
 
-mean_of_the_pairs
-    You divide by the number of pairs. Instances that are left over count as well, as 0: otherwise one good guess is a full score.
-    - / max(iou.shape)
-    + / max(min(iou.shape), 1)
-
-share_of_the_predicted
-    You divide by the number of predicted instances. If there are more true ones, those that nobody found have to count.
-    - / max(iou.shape)
-    + / max(len(iou), 1)
-
-share_of_the_true
-    You divide by the number of true instances. If more are predicted, those that were made up have to count.
-    - / max(iou.shape)
-    + / max(iou.shape[1], 1)
-
 share_of_all
     You divide by the number of predicted and true instances together. A pair has one of each, so that even equal masks get 0.5.
     - / max(iou.shape)
@@ -132,15 +77,20 @@ sum
     - / max(iou.shape)
     +
 
-pairs_from_one_half_on
-    You count pairs from an IoU of 0.5 on only. There is no threshold here: a bad pair counts with what it has.
-    - float(iou[rows, columns].sum())
-    + float(iou[rows, columns][iou[rows, columns] >= 0.5].sum())
-
 nothing_at_all_is_0
     Where there are no instances, and none are predicted, all is right: the score is 1.
     - return 1.0
     + return 0.0
+
+twice_over_both
+    You divide twice the sum by the number of predicted and true instances together, as Dice does. Divide by the larger number.
+    - / max(iou.shape)
+    + * 2 / sum(iou.shape)
+
+nothing_at_all_is_nan
+    Where there are no instances at all you give NaN, 0 / 0. The question says what the score is then.
+    - return 1.0
+    + return float("nan")
 
 nothing_at_all_forgotten
     Where there are no instances at all you divide by 0. The question says what the score is then.
@@ -168,9 +118,14 @@ best_permutation = Exercise(
         (_table((0.15, 0.37), (0.55, 0.86), (0.06, 0.83)),),
         (_table((0.1, 0.8, 0.0), (0.7, 0.6, 0.1), (0.0, 0.2, 0.5)),),
         (_table((0.77, 0.0, 0.0), (0.31, 0.0, 0.0), (0.0, 0.43, 0.27)),),
+        (_table((0.9, 0.52), (0.5, 0.05)),),
+        (_table((0.8, 0.42), (0.38, 0.06)),),
+        (_table((0.62, 0.65), (0.005, 0.045)),),
+        (_table((0.309, 0.31), (0.2, 0.209)),),
+        (_table((0.304, 0.306), (0.196, 0.204)),),
         (_table((0.48, 0.03, 0.51, 0.12), (0.43, 0.09, 0.62, 0.59), (0.07, 0.38, 0.29, 0.57)),),
     ],
-    [*SLIPS, each_in_turn, permutations_cut_off, mean_of_the_overlapping_pairs],
+    [*SLIPS, *WRONG_PAIRINGS],
     [
         "In [[0.9, 0.8], [0.85, 0.1]] there are two ways to pair. Which sums have they, and which one is the version given?",
         "All ways can be tried by `itertools.permutations`; with many instances that takes for ever. SciPy has a method that "
@@ -182,7 +137,8 @@ best_permutation = Exercise(
     common_errors={
         "ZeroDivisionError": "What do you divide by? There may be no instances on one side, or on both.",
         "Expected reduction dim": "There may be no instances on one side: then there is no largest IoU.",
-        "empty sequence": "There may be no instances on one side: then there is no largest IoU.",
+        "empty sequence": "There may be no instances on one side: then there is no largest IoU. And `permutations(range(M), N)` "
+        "has nothing in it where N is larger than M: transpose the table there.",
     },
     draw=_draw_table,
     library=("best_matching", "match_instances"),

@@ -5,17 +5,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_11.wrong_samplings import WRONG_SAMPLINGS
 from course_utils.exercises.slips import read_slips
-from course_utils.exercises.task import with_variants
 from course_utils.ops import roi
 from course_utils.ops.resample import bilinear_sample
+
+THINNER = "You round the box: this one is thinner than a cell, and nothing is left of it. Round nothing, and read the map at points."
 
 
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
     """Cut a box (4,), (x1, y1, x2, y2) in cells, out of features (C, H, W), in which cell i covers [i, i + 1): divide it into
     `bins` = (rows, columns) equal parts, and each of these into samples x samples equal fields. The value of a bin is the mean
-    of the bilinear samples at the centres of its fields → (C, rows, columns). Beyond the outermost centres of cells, the
-    border's value goes on. The box lies in the map. Nothing is rounded."""
+    of the bilinear samples at the centres of its fields → (C, rows, columns). Beyond the centres of the outermost cells, the
+    border's value continues. The box lies in the map. Nothing is rounded. Gradients reach `features`. `bilinear_sample` takes
+    points in the box's coordinates."""
     (x1, y1, x2, y2), (rows, columns) = box, bins
     x = x1 + (x2 - x1) * (torch.arange(columns * samples).to(box) + 0.5) / (columns * samples)
     y = y1 + (y2 - y1) * (torch.arange(rows * samples).to(box) + 0.5) / (rows * samples)
@@ -41,34 +44,6 @@ def _draw_box(generator: torch.Generator) -> tuple[Tensor, Tensor, tuple, int]:
     features = torch.randint(-39, 40, (2, 7, 9), generator=generator).double() / 4
     low, side = (torch.randint(*range_, (2,), generator=generator).double() / 8 for range_ in ((0, 17), (5, 36)))
     return features, torch.cat([low, low + side]), (2, 3), 2
-
-
-def not_aligned(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
-    """You read half a cell too far to the bottom right, and a small box as if it were a whole cell: so does the library, if it is
-    not told `aligned=True`."""
-    return roi.roi_align(features[None], [box[None]], bins, sampling_ratio=samples, aligned=False)[0]
-
-
-@with_variants(
-    lambda features, *rest: _of_whole_cells(features, *rest, largest=False),
-    lambda features, box, *rest: _of_whole_cells(features, box.round(), *rest, largest=True),
-)
-def whole_cells_of_each_bin(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
-    """You pool the whole cells that a bin touches: this is RoIPool. Here bins lie between the cells, and are read at points."""
-    return _of_whole_cells(features, box, bins, samples, largest=True)
-
-
-def _of_whole_cells(features: Tensor, box: Tensor, bins: tuple, samples: int, *, largest: bool) -> Tensor:
-    def cells(start: Tensor, end: Tensor, number: int, size: int) -> list[slice]:
-        edges = start + (end - start) * torch.arange(number + 1) / number
-        first = [min(int(edge), size - 1) for edge in edges[:-1]]
-        return [slice(a, max(int(edge.ceil()), a + 1)) for a, edge in zip(first, edges[1:], strict=True)]
-
-    down = cells(box[1], box[3], bins[0], features.shape[1])
-    across = cells(box[0], box[2], bins[1], features.shape[2])
-    parts = [features[:, a, b].flatten(1) for a in down for b in across]
-    found = [part.amax(1) if largest else part.mean(1) for part in parts]
-    return torch.stack(found, 1).reshape(-1, *bins)
 
 
 SLIPS = read_slips("""
@@ -99,10 +74,20 @@ box_rounded_down
     - = box, bins
     + = box.floor(), bins
 
-points_rounded
-    You read the value of the cell in which a point lies. Between the centres of cells, interpolate.
-    - bilinear_sample(features[None], points[None])
-    + bilinear_sample(features[None], points[None].floor() + 0.5)
+divided_by_the_stride
+    You divide the box by a stride of 16. It is in cells already.
+    - = box, bins
+    + = box / 16, bins
+
+one_added
+    You add 1 to the second corner. Coordinates are continuous: from 2 to 5 it is 3.
+    - = box, bins
+    + = box + box.new_tensor([0, 0, 1, 1]), bins
+
+box_made_square
+    You make a square of the box. Its width is x2 - x1, and its height y2 - y1.
+    - = box, bins
+    + = torch.cat([box[:2], box[:2] + (box[2:] - box[:2]).min()]), bins
 
 corners_of_the_fields
     You read at the first corners of the fields. Each field is read at its centre, half a field further on.
@@ -124,6 +109,23 @@ one_sample
     - (x1, y1, x2, y2), (rows, columns) = box, bins
     + (x1, y1, x2, y2), (rows, columns) = box, bins
     + samples = 1
+
+two_samples
+    You always read 2 x 2 points in a bin. `samples` says how many there are along each side.
+    - (x1, y1, x2, y2), (rows, columns) = box, bins
+    + (x1, y1, x2, y2), (rows, columns) = box, bins
+    + samples = 2
+
+taken_apart_in_another_order
+    You put samples of different bins together. From left to right there are the samples of the first bin, then those of the second:
+    the axes are (C, rows, samples, columns, samples).
+    - F.avg_pool2d(values, samples)
+    + values.reshape(len(values), samples, rows, samples, columns).mean((1, 3))
+
+channels_mixed
+    You take the mean over the channels as well. Each is a map of its own.
+    - return F.avg_pool2d(values, samples)
+    + return F.avg_pool2d(values, samples).mean(0, keepdim=True).expand(len(features), -1, -1)
 
 x_and_y_of_the_points_swapped
     Your points are (y, x). `bilinear_sample` takes them as (x, y).
@@ -151,7 +153,7 @@ sum
     + F.avg_pool2d(values, samples) * samples**2
 
 maximum
-    You take the largest of the samples. Asked for is their mean.
+    You take the largest of the samples. A bin is their mean.
     - F.avg_pool2d
     + F.max_pool2d
 
@@ -187,7 +189,7 @@ roi_align = Exercise(
         (_numbered(-7.75, 1, 1, 7), _box(5.125, 0.375, 5.375, 0.875), (1, 3), 2),
         (_numbered(-16.25, 2, 6, 8), _box(6.75, 2.25, 6.75, 4.625), (3, 1), 2),
     ],
-    [*SLIPS, not_aligned, whole_cells_of_each_bin],
+    [*SLIPS, *WRONG_SAMPLINGS],
     [
         "Along x the box has columns · samples equal fields. Where is the centre of the first one, and how far is it to the "
         "next?",
@@ -199,6 +201,8 @@ roi_align = Exercise(
     common_errors={
         "out of bounds": "Between the edge of the map and the centres of its outermost cells, there is no next cell: there the "
         "value of the border goes on.",
+        "non-zero size": THINNER,
+        "sizes should be greater than 0": THINNER,
         "points must be a tensor": "`bilinear_sample` takes one tensor of points (B, ..., 2), x first.",
         "bilinear_sample needs": "`bilinear_sample` takes maps (B, C, H, W) and points (B, ..., 2): add an axis to "
         "both, `[None]`.",

@@ -65,9 +65,9 @@ class Anchors:
     def _of_map(self, map_: Tensor, sizes: Sequence[float], row_step: int, column_step: int) -> Tensor:
         height, width = map_.shape[2:]
         around_zero = self._around_zero(sizes, at_least_float32(map_.new_empty(0)))
-        middle = 0 if self.legacy else 0.5
-        x, y = (torch.arange(cells, device=map_.device) for cells in (width, height))
-        y, x = torch.meshgrid((y + middle) * row_step, (x + middle) * column_step, indexing="ij")
+        first = 0 if self.legacy else 0.5  # where the first cell's centre is, in cells
+        x, y = (torch.arange(cells, device=map_.device).to(around_zero) + first for cells in (width, height))
+        y, x = torch.meshgrid(y * row_step, x * column_step, indexing="ij")
         centres = torch.stack([x, y, x, y], -1)  # (h, w, 4)
         return (centres[:, :, None] + around_zero).view(-1, 4)  # (h · w · per_cell, 4)
 
