@@ -77,7 +77,9 @@ NUCLEI = "quick_mask_rcnn_nuclei.safetensors"
 
 
 def test_the_detector_s_weights_are_the_file_s() -> None:
-    found, kept = quick_mask_rcnn(2, weights="nuclei").state_dict(), load_file(OWN / NUCLEI)
+    model, kept = quick_mask_rcnn(2, weights="nuclei"), load_file(OWN / NUCLEI)
+    assert model.rpn.kept == (48, 300)
+    found = model.state_dict()
     assert found.keys() == kept.keys()
     for name, value in found.items():
         assert value.dtype in (torch.float32, torch.int64)

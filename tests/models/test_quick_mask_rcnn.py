@@ -34,6 +34,14 @@ def test_its_arguments_reach_its_parts():
     assert heads.stride == 2 and heads.num_classes == 3
 
 
+def test_a_crowd_has_more_proposals():
+    usual, crowded = (quick_mask_rcnn(2, crowded=crowded).rpn for crowded in (False, True))
+    assert (usual.candidates, usual.kept) == ((150, 500), (48, 160))
+    assert (crowded.candidates, crowded.kept) == ((150, 1000), (48, 300))
+    with pytest.raises(ValueError, match="crowded must be True or False"):
+        quick_mask_rcnn(2, crowded=1)
+
+
 def test_its_anchors_are_upright_and_wide():
     sizes = small_anchors()([torch.zeros(1, 1, 1, 1)] * 3)
     width, height = (sizes[0][:, 2:] - sizes[0][:, :2]).unbind(1)

@@ -72,7 +72,7 @@ class CentreRPN(nn.Module):
         logits, offsets = at_least_float32(torch.cat(found, 1)).split((1, 4), 2)
         logits = logits[..., 0]  # (B, N), N anchors of all levels
         levels = self.anchors(maps)
-        anchors = torch.cat(levels).to(logits)  # (N, 4)
+        anchors = torch.cat(levels)  # (N, 4)
         proposals = self.propose(logits, offsets, anchors, image_sizes)
         if targets is None:
             return proposals, {}
