@@ -10,7 +10,7 @@ from course_utils.exercises.slips import read_slips
 from course_utils.ops import roi
 from course_utils.ops.resample import bilinear_sample
 
-THINNER = "You round the box: this one is thinner than a cell, and nothing is left of it. Round nothing, and read the map at points."
+THINNER = "You round the box: this one is thinner than a cell, and nothing is left of it. Round nothing: read points."
 
 
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
@@ -117,8 +117,8 @@ two_samples
     + samples = 2
 
 taken_apart_in_another_order
-    You put samples of different bins together. From left to right there are the samples of the first bin, then those of the second:
-    the axes are (C, rows, samples, columns, samples).
+    You put samples of different bins together. From left to right there are the samples of the first bin, then those of the
+    second: the axes are (C, rows, samples, columns, samples).
     - F.avg_pool2d(values, samples)
     + values.reshape(len(values), samples, rows, samples, columns).mean((1, 3))
 
