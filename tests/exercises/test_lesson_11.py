@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torchvision.models.detection._utils import Matcher
 
@@ -55,11 +56,13 @@ def test_numbers_of_both_poolings_are_the_packages() -> None:
     assert {name: found[name] for name in task._solution if name in found} == {
         name: number for name, number in task._solution.items() if name in found
     }
-    assert f"its first bin gives {found['RoIPool, moved by 0']:g}." in task.question
+    assert f"its first bin gives {found['RoIPool, moved by 0']:g}.\n" in task.question
     assert f"Its first bin gives {found['RoIAlign, moved by 0']:g}." in task.question
     assert task._solution["cells of 5 pixels"] == 5 / 16
     assert task.judge(task._solution | {"cells of 5 pixels": 0.31}).status == "right"
-    assert task.judge(task._solution | {"cells of 5 pixels": 0.3}).status == "wrong"
+    for wrong in (0.3, 0.32):
+        assert "two decimals" in task.judge(task._solution | {"cells of 5 pixels": wrong}).text
+    assert "without quotes" in task.judge(task._solution | {"cells of 5 pixels": "0.31"}).text
 
 
 def test_average_precision_of_the_example_of_the_lesson() -> None:
@@ -88,6 +91,7 @@ def test_permutations_of_the_examples_of_the_lesson() -> None:
 def test_every_report_has_a_fault_of_its_own_and_every_wrong_choice_a_sentence() -> None:
     task = exercise.faulty_reports
     assert sorted(task._solution.values()) == sorted(task.options)
+    assert all(f"`{choice!r}`" in task.question for choice in task.options), "the choices are shown before one is made"
     assert re.findall(r"^\*\*(\w+):\*\* ", task.question, re.MULTILINE) == list(task._solution)
     wrong = {(name, choice) for name, right in task._solution.items() for choice in task.options if choice != right}
     assert {known.wrong for known in task.misconceptions} == wrong
@@ -213,19 +217,80 @@ def all_ways(iou: Tensor) -> float:
 
 
 def by_costs(iou: Tensor) -> Any:
-    from scipy.optimize import linear_sum_assignment
-
     if not any(iou.shape):
         return 1
     rows, columns = linear_sum_assignment(-iou.numpy())
     return iou.numpy()[rows, columns].sum() / max(iou.shape)
 
 
+def own_nms(overlap: Callable[[Tensor, Tensor], Any], stays: Callable[[Any, float], Any]) -> Answer:
+    """NMS with any measure of overlap, the list of what is left made anew."""
+
+    def answer(boxes: Tensor, scores: Tensor, threshold: float) -> list:
+        waiting, kept = scores.argsort(descending=True, stable=True).tolist(), []
+        while waiting:
+            best, *rest = waiting
+            kept.append(best)
+            waiting = [n for n in rest if stays(overlap(boxes[best], boxes[n]), threshold)]
+        return kept
+
+    return answer
+
+
+def iou_or_nan(a: Tensor, b: Tensor) -> Tensor:
+    return torchvision.ops.box_iou(a[None], b[None])[0, 0]
+
+
+def begun_with_the_best(boxes: Tensor, scores: Tensor, threshold: float) -> list:
+    return [scores.argsort(descending=True).tolist()[0], *crossing_out(boxes, scores, threshold)[1:]]
+
+
+def within(by: float) -> Answer:
+    def answer(iou: Tensor, high: float, low: float) -> Tensor:
+        if iou.shape[1] == 0:
+            return torch.full((len(iou),), -1)
+        largest, best = iou.max(1)
+        labels = torch.where(largest >= high, best, torch.where(largest < low, -1, -2))
+        return torch.where((iou >= iou.amax(0) - by).any(1), best, labels)
+
+    return answer
+
+
+def paired_by(change: Callable[[Tensor], Tensor]) -> Answer:
+    def answer(iou: Tensor) -> float:
+        if not any(iou.shape):
+            return 1
+        return float(iou[linear_sum_assignment(change(iou), maximize=True)].sum()) / max(iou.shape)
+
+    return answer
+
+
+def mean_of_pairs(iou: Tensor) -> float:
+    return float(iou[linear_sum_assignment(iou, maximize=True)].mean()) if any(iou.shape) else 1.0
+
+
+def grid_over_size_less_one(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
+    """Right, but for a map with a single row: there it divides by 0."""
+    steps = [(torch.arange(n * samples) + 0.5) / (n * samples) for n in reversed(bins)]
+    points = torch.stack(torch.meshgrid(*steps, indexing="xy"), -1).to(box)
+    places = box[:2] + points * (box[2:] - box[:2]) - 0.5
+    grid = 2 * places / (features.new_tensor(features.shape[:0:-1]) - 1) - 1
+    values = F.grid_sample(features[None], grid[None], padding_mode="border", align_corners=True)
+    return F.avg_pool2d(values, samples)[0]
+
+
+def cropped(features: Tensor, box: Tensor) -> Tensor:
+    x1, y1, x2, y2 = (round(number) for number in box.tolist())
+    return features[:, y1:y2, x1:x2]
+
+
 RIGHT: list[tuple[str, Answer]] = [
     ("box_iou", box_iou_of_numbers),
     ("box_iou", divided_by_nearly_nothing),
     ("match_anchors", one_by_one),
+    ("match_anchors", within(0)),
     ("nms", crossing_out),
+    ("nms", own_nms(iou_or_nan, lambda u, threshold: not u > threshold)),
     ("roi_align", by_grid_sample),
     ("roi_align", bin_by_bin),
     ("average_precision", read_from_the_right),
@@ -254,6 +319,21 @@ WRONG: list[tuple[str, Answer, str]] = [
     ),
     ("roi_align", lambda *arguments: by_grid_sample(*arguments).detach(), "no gradient gets back to"),
     ("roi_align", lambda features, box, *rest: by_grid_sample(features, box.round(), *rest), "You round the box"),
+    ("roi_align", grid_over_size_less_one, "NaN or infinite"),
+    ("roi_align", lambda f, box, bins, _: F.adaptive_avg_pool2d(cropped(f, box), bins), "thinner than a cell"),
+    ("match_anchors", within(1e-3), "nearly as good"),
+    ("match_anchors", lambda iou, high, low: iou.argmax(0), "one entry for each object"),
+    ("match_anchors", lambda *arguments: list(map(str, one_by_one(*arguments))), "leave out the quotes"),
+    ("nms", own_nms(iou_or_nan, lambda u, threshold: u <= threshold), "have no area"),
+    ("nms", own_nms(box_iou_of_numbers, lambda u, threshold: True), "Expected [1, 2], but got [1, 2, 0]"),
+    ("nms", own_nms(box_iou_of_numbers, lambda u, threshold: u <= threshold + 0.01), "Expected"),
+    ("nms", begun_with_the_best, "there is no first one"),
+    ("nms", lambda *arguments: [str(n) for n in crossing_out(*arguments)], "leave out the quotes"),
+    ("nms", lambda boxes, *rest: [boxes[n] for n in crossing_out(boxes, *rest)], "the boxes themselves"),
+    *(("best_permutation", paired_by(lambda iou, p=power: iou**p), "the sum of their IoUs") for power in (0.5, 2, 3)),
+    ("best_permutation", paired_by(lambda iou: torch.where(iou >= 0.1, iou, 0 * iou)), "the sum of their IoUs"),
+    ("best_permutation", paired_by(lambda iou: (iou * 100).long()), "the sum of their IoUs"),
+    ("best_permutation", mean_of_pairs, "divide by the number of pairs"),
     ("average_precision", recalls_that_are_never_reached, "the height is 0 there"),
     ("average_precision", lambda scores, hits, positives: hits.double().mean().item(), "not yet"),
     ("best_permutation", lambda iou: all_ways(iou[: min(iou.shape), : min(iou.shape)]), "not yet"),

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.exercises import Exercise, telling
@@ -54,6 +55,36 @@ def test_a_gradient_that_is_stopped_is_told_where_one_is_asked_for(exercise: Exe
         assert verdict.status == "wrong" and "no gradient gets back to all of `x`" in verdict.text
     free = Exercise("added_by_rows", added_by_rows, exercise.probes, [], ["?"])
     assert free.judge(lambda x, row: x.detach() + row).status == "right"
+
+
+def test_coordinates_that_are_nan_give_a_gradient_that_is_nan_and_do_not_end_the_process() -> None:
+    def row_read(x: Tensor, places: Tensor) -> Tensor:
+        """Read x (1, W) between its pixels at places (N,)."""
+        points = torch.stack([2 * places / (x.shape[1] - 1) - 1, 0 * places], -1)
+        return F.grid_sample(x[None, None], points[None, None], padding_mode="border", align_corners=True)[0, 0, 0]
+
+    def divided_by_0(x: Tensor, places: Tensor) -> Tensor:
+        points = torch.stack([2 * places / (x.shape[1] - 1) - 1, places / (len(x) - 1)], -1)
+        return F.grid_sample(x[None, None], grid=points[None, None], padding_mode="border", align_corners=True)[0, 0, 0]
+
+    probe = (torch.tensor([[1.5, -2, 4, 0.25]]).double(), torch.tensor([0.5, 2.75]).double())
+    task = Exercise("row_read", row_read, [probe], [], ["?"], differentiable=["x"])
+    assert task.judge(row_read).status == "right"
+    assert "gets back to `x` is NaN or infinite" in task.judge(divided_by_0).text
+
+
+def test_the_first_probe_has_something_in_it_and_lists_are_told_by_their_numbers() -> None:
+    def above(x: Tensor, least: float) -> list:
+        """The indices of what is above `least` in x (N,)."""
+        return [n for n, value in enumerate(x.tolist()) if value > least]
+
+    probes = [(torch.zeros(0).double(), 3.0), (torch.tensor([1.5, 4, 2]).double(), 1.75), (torch.ones(1).double(), 0.5)]
+    task = Exercise("above", above, probes, [], ["?"])
+    assert [len(probe[0]) for probe in task.probes] == [1, 0, 3]
+    text = task.judge(lambda x, least: [n for n, value in enumerate(x.tolist()) if value > 2]).text
+    assert text.endswith("Expected [0], but got an empty array of shape (0,).\nFor x = [1], least = 0.5")
+    text = task.judge(lambda x, least: above(x, least if len(x) < 3 else 1)).text
+    assert text.endswith("Expected [1, 2], but got [0, 1, 2].\nFor x = [1.5, 4, 2], least = 1.75")
 
 
 def test_a_generator_is_to_be_wrapped_and_binds_the_solution() -> None:

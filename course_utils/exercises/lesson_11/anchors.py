@@ -1,13 +1,11 @@
 """Which anchor is to find which object."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.lesson_11.wrong_matches import WRONG_MATCHES
 from course_utils.exercises.slips import read_slips
-from course_utils.exercises.task import with_variants
 
 NO_OBJECTS = "Without objects, M = 0, there is no largest IoU to take: give -1 for each anchor first."
 
@@ -35,81 +33,10 @@ def _draw_table(generator: torch.Generator) -> tuple[Tensor, float, float]:
     return torch.randint(1, 64, (9, 3), generator=generator).double() / 64, 0.75, 0.25
 
 
-def last_of_a_tie(iou: Tensor, high: float, low: float) -> Tensor:
-    """Of several anchors that overlap an object best, you keep the last one only. They are equally good: keep them all."""
-    if iou.shape[1] == 0:
-        return torch.full((len(iou),), -1)
-    largest, best = iou.max(dim=1)
-    labels = torch.where(largest >= high, best, torch.where(largest < low, -1, -2))
-    needed = len(iou) - 1 - iou.flip(0).argmax(dim=0)
-    labels[needed] = best[needed]
-    return labels
-
-
-def _of_each_object(iou: Tensor, high: float, low: float) -> Tensor:
-    largest, best = iou.max(dim=0)
-    return torch.where(largest >= high, best, torch.where(largest < low, -1, -2))
-
-
-@with_variants(
-    lambda iou, high, low: _of_each_object(iou, high, low) if iou.shape[1] else torch.full((len(iou),), -1),
-    lambda iou, high, low: iou.argmax(dim=0),
-    lambda iou, high, low: iou.argmax(dim=0) if iou.shape[1] else torch.full((len(iou),), -1),
-)
-def wrong_axis(iou: Tensor, high: float, low: float) -> Tensor:
-    """Your answer has one entry for each object: `dim=0` goes along the anchors. Each *anchor* needs an entry: look for its
-    object along `dim=1`."""
-    return _of_each_object(iou, high, low)
-
-
-@with_variants(*((lambda iou, *_, pair=pair: match(iou, *pair)) for pair in ((0.7, 0.3), (0.5, 0.4), (0.5, 0.5))))
-def fixed_thresholds(iou: Tensor, high: float, low: float) -> Tensor:
-    """You do not use `high` and `low`, but numbers of your own. They are arguments: each call has its own."""
-    return match(iou, 0.5, 0.3)
-
-
-def _nearly_the_best(by: float) -> Callable[..., Tensor]:
-    def version(iou: Tensor, high: float, low: float) -> Tensor:
-        if iou.shape[1] == 0:
-            return match(iou, high, low)
-        needed = (iou >= iou.max(dim=0).values - by).any(dim=1)
-        return torch.where(needed, iou.argmax(dim=1), match(iou, high, low))
-
-    return version
-
-
-@with_variants(*(_nearly_the_best(by) for by in (1e-4, 0.01, 0.05, 0.1)))
-def nearly_the_best(iou: Tensor, high: float, low: float) -> Tensor:
-    """You count anchors that are nearly as good as the best one of an object. Only those count that have exactly its IoU."""
-    return _nearly_the_best(1e-3)(iou, high, low)
-
-
-def last_above_high(iou: Tensor, high: float, low: float) -> Tensor:
-    """Of several objects that an anchor overlaps by `high`, you take the last. Its own is the one that it overlaps most."""
-    labels = match(iou, high, low)
-    if iou.shape[1] == 0:
-        return labels
-    above = ((iou >= high).long() * torch.arange(1, iou.shape[1] + 1)).amax(dim=1) - 1
-    return torch.where((above >= 0) & ~(iou == iou.amax(dim=0)).any(dim=1), above, labels)
-
-
-def last_of_equal_objects(iou: Tensor, high: float, low: float) -> Tensor:
-    """Of several objects that an anchor overlaps equally, you take the last as its own. It is to be the first."""
-    labels = match(iou, high, low)
-    return torch.where(labels >= 0, iou.shape[1] - 1 - iou.flip(1).argmax(dim=1), labels) if iou.shape[1] else labels
-
-
-@with_variants(lambda iou, high, low: match(iou, high, low) if iou.shape[1] else torch.zeros(len(iou)).long())
-def no_objects_no_background(iou: Tensor, high: float, low: float) -> Tensor:
-    """If there are no objects, M = 0, every anchor is background, -1."""
-    return match(iou, high, low) if iou.shape[1] else torch.full((len(iou),), -2)
-
-
-match = match_anchors  # below, the name stands for the exercise
 SLIPS = read_slips("""
 best_anchors_forgotten
     You look at the thresholds alone. An object whose best anchor stays below `high` would have no anchor at all, and never be
-    found: read the sentence that begins with "Then".
+    found: read the sentence that begins with "Then look".
     - return torch.where(needed, best, labels)
     + return labels
 
@@ -241,11 +168,7 @@ match_anchors = Exercise(
             0.3,
         ),
     ],
-    [
-        *SLIPS,
-        *(last_of_a_tie, wrong_axis, fixed_thresholds, nearly_the_best),
-        *(last_above_high, last_of_equal_objects, no_objects_no_background),
-    ],
+    [*SLIPS, *WRONG_MATCHES],
     [
         "`iou.max(dim=1)` gives two things: each anchor's largest IoU, and with which object. What do the thresholds make "
         "of them?",

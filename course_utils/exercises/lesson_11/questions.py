@@ -16,7 +16,7 @@ WRONG_POOL: WrongNumbers = {  # at either place the wrong number, where this mis
         (None, 5),
         "either a half is not rounded up, or the box has lost its last column, or you take the mean and not the maximum.",
     ),
-    "whole_box": ((7, 8), "that is the maximum of the whole box. Asked for is the first of two bins."),
+    "whole_box": ((7, 8), "that is the maximum of the whole box. You need only the first of the two bins."),
     "first_column": ((3, 4), "that is the first column of the box alone. What is the maximum of the bin?"),
     "not_rounded": ((5.25, 5.5), "so it would be without rounding. RoIPool rounds, and takes a value that is there."),
     "align": ((3.75, None), "that is RoIAlign. RoIPool takes the maximum of whole cells."),
@@ -33,11 +33,11 @@ WRONG_ALIGN: WrongNumbers = {
     ),
     "whole_box": (
         (4.75, None),
-        "that is the mean of the whole box. Asked for is the first of two bins.",
+        "that is the mean of the whole box. You need only the first of the two bins.",
     ),
     "pool_or_whole_box": (
         (None, 5),
-        "that is the mean of the whole box, and not of the first of two bins.",
+        "that is the mean of the whole box. You need only the first of the two bins.",
     ),
     "pool": ((5, 6), "that is RoIPool. RoIAlign takes the mean of samples, and rounds nothing."),
     "left_edge": ((3.25, None), "that is where the box begins. A bin has a mean: it belongs to the bin's centre."),
@@ -49,19 +49,25 @@ WRONG_CELLS: WrongNumbers = {
     "rounded_up": ((1,), "so it is once rounding has made it one cell. How much is it really?"),
     "rounded_down": ((0,), "so it is once rounding has taken it away. How much is it really?"),
     "in_per_cent": ((31.25,), "that is per cent. Give the number of cells, 1 for a whole one."),
-    "in_area": ((25 / 256,), "that is an area. Asked for is the width."),
+    "in_area": ((25 / 256,), "that is an area. The question is about the width."),
+    "one_decimal": ((0.3,), "one decimal is too few. Divide 5 by 16, to two decimals."),
+    "rounded_the_wrong_way": ((0.32,), "nearly. Divide 5 by 16, and round to the nearest of two decimals."),
 }
 POOLED = mistakes_by_item((POOL, WRONG_POOL), (ALIGN, WRONG_ALIGN), (CELLS, WRONG_CELLS))
 
 two_poolings = Answer(
     "two_poolings",
-    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = "
-    "7, in cells, and is pooled to two bins side by side. RoIPool rounds its corners to the nearest whole number (halves "
-    "upwards); the column with the number of the second corner belongs to the box, too. It cuts the box in two, rounds the "
-    "bins outwards, so that a column in the middle belongs to both, and takes the maximum. So its first bin gives 5. "
-    "RoIAlign rounds nothing, and takes the mean of bilinear samples; the value i stands at the centre of column i. Its "
-    "first bin gives 3.5. What does the first bin give once the box has moved to the right by 0.25, and by 0.5? And how "
-    "many cells wide is an object of 5 pixels on a map of stride 16 (to two decimals)?",
+    "Before you run the next cell: a map is a ramp, every cell of column i has the value i. A box reaches from x = 3 to x = 7, "
+    "in cells, and is pooled to two bins side by side.\n\n"
+    "- **RoIPool** rounds the box's corners to the nearest whole numbers, halves upwards. From 3 to 7 the box has the columns "
+    "3, 4, 5, 6 and 7: the last one belongs to it as well. It cuts the box in two and rounds the bins outwards, so that a column "
+    "in the middle belongs to both. A bin is the maximum: its first bin gives 5.\n"
+    "- **RoIAlign** rounds nothing. A bin is the mean of bilinear samples, and the value i stands at the centre of column i. "
+    "Its first bin gives 3.5.\n\n"
+    "Now answer:\n\n"
+    "- What does the first bin give once the box has moved to the right by 0.25?\n"
+    "- And by 0.5?\n"
+    "- How many cells wide is an object of 5 pixels on a map of stride 16, to two decimals?",
     dict(zip((*POOL, *ALIGN, *CELLS), (5, 6, 3.75, 4, 0.3125), strict=True)),
     POOLED,
     [
@@ -70,8 +76,8 @@ two_poolings = Answer(
         "RoIAlign: on a ramp, a mean of regular samples is the value at their centre. Where is the centre of the first bin?",
         "The value i stands at i + ½, so the ramp is x - ½ at any x. Before the box moves, its first bin reaches from 3 to 5.",
     ],
-    explanation="A shift of a quarter of a cell, four pixels at stride 16, RoIPool does not notice, and then it jumps by a whole "
-    "cell. The mean of a bin follows the box exactly; a mask needs that, a class hardly.",
+    explanation="RoIPool gives the same for a box that has moved by a quarter of a cell, four pixels at stride 16, and a little "
+    "later it jumps by a whole cell. RoIAlign's bin follows the box exactly. A mask needs that; for a class it hardly matters.",
     tolerance={CELLS[0]: 0.01},
     difficulty=1,
     minutes=5,
@@ -141,13 +147,15 @@ _MISTAKEN = [
 
 faulty_reports = Answer(
     "faulty_reports",
-    "Seven reports, made up for this exercise. Name what is wrong with each of them, or 'nothing'.\n\n"
+    "Seven reports, made up for this exercise. Say of each what is wrong with it, in one of these ways: "
+    + ", ".join(f"`{choice!r}`" for choice in CHOICES)
+    + ".\n\n"
     + "\n\n".join(f"**{name}:** {text}" for name, text in _REPORTS.items()),
     _WRONG_WITH,
     _MISTAKEN,
     [
         "What is the report's conclusion about, and what does its number measure? What could be bad without the number noticing?",
-        "Each of the six faults is in one report. Begin with those in which two numbers do not fit each other.",
+        "Begin with the reports in which two numbers do not fit each other.",
     ],
     explanation="Instances with scores have mask AP, class-free instances the best permutation, semantic maps mean IoU. A "
     "panoptic map, objects and stuff together, has a score of its own, panoptic quality: lesson 13.",

@@ -10,7 +10,7 @@ from course_utils.exercises.slips import read_slips
 from course_utils.ops import roi
 from course_utils.ops.resample import bilinear_sample
 
-THINNER = "You round the box: this one is thinner than a cell, and nothing is left of it. Round nothing, and read the map at points."
+THINNER = "You round the box: this one is thinner than a cell, and nothing is left of it. Round nothing: read points."
 
 
 def roi_align(features: Tensor, box: Tensor, bins: tuple, samples: int) -> Tensor:
