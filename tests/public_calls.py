@@ -43,6 +43,7 @@ from course_utils.models import (
     deeplab_early,
     fcn,
     fpn,
+    frozen_norm,
     hrnet,
     layers,
     linknet,
@@ -57,7 +58,19 @@ from course_utils.models import (
     unet_plus_plus,
 )
 from course_utils.models.backbones import contract, resnet, small, timm, unet as unet_encoder, vgg
-from course_utils.models.detection import yolact, yolact_losses, yolact_parts
+from course_utils.models.detection import (
+    anchors,
+    assignment,
+    centre_rpn,
+    fine_pyramid,
+    quick_heads,
+    quick_mask_rcnn,
+    quick_targets,
+    region_targets,
+    yolact,
+    yolact_losses,
+    yolact_parts,
+)
 from course_utils.ops import (
     atrous,
     bands,
@@ -74,6 +87,7 @@ from course_utils.ops import (
     resample,
     roi,
     roi_pooling,
+    row_sums,
     suppression,
     unpool,
 )
@@ -121,6 +135,11 @@ STEPS = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
 
 def _classifier() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5)).eval()
+
+
+def _drawn_sample(matches: Tensor, count: Any, share: Any) -> Tensor:
+    generator = torch.Generator("cpu").manual_seed(0)
+    return assignment.balanced_sample(matches, count, share, generator=generator)
 
 
 def _through(make: Callable[[], nn.Module], *inputs: Any) -> Any:
@@ -262,6 +281,7 @@ OPS = {
     ),
     "roi.fpn_levels": call(roi.fpn_levels, boxes_of(5), 2, 5, canonical_size=200, canonical_level=4),
     "roi_pooling.roi_pool": call(roi_pooling.roi_pool, MAP, REGIONS, (3, 2), spatial_scale=0.5),
+    "row_sums.sum_rows": call(row_sums.sum_rows, floats(9, 4), label_maps(5, 3, void=False), floats(5, 3)),
     "suppression.nms": call(suppression.nms, boxes_of(20, size=20), floats(20), 0.5),
     "suppression.batched_nms": call(
         suppression.batched_nms, boxes_of(20, size=20), floats(20), label_maps(20, void=False), 0.25
@@ -431,6 +451,35 @@ class _YolactOutputs(nn.Module):
         return self.network.outputs(images)
 
 
+class _QuickParts(nn.Module):
+    """What the quick Mask R-CNN computes of maps, anchors and regions; which of them it keeps, values decide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pyramid = fine_pyramid.FinePyramid(quick_unet.QuickResNet((4, 6, 8, 8, 8), 1), 6, fine_channels=4)
+        self.rpn = centre_rpn.CentreRPN(6, quick_mask_rcnn.small_anchors())
+        self.heads = quick_heads.QuickRoIHeads(4, 3, hidden=8, mask_channels=4)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        fine, *coarse = self.pyramid(images)
+        levels = self.rpn.anchors(coarse)
+        regions = quick_targets.clip_regions(
+            quick_targets.in_one_row([level[:3, [0, 1, 2, 3, 0]] for level in levels])[:, :5], [(30, 40)] * 3
+        )
+        regions[:, 0] = 0
+        boxes, labels = regions[:, 1:], torch.ones(len(regions), dtype=torch.int64, device=regions.device)
+        strides = boxes.new_full((len(boxes),), 8)
+        seen = quick_targets.read_masks(images[:, 0] > 0.5, labels, boxes, 4)
+        masks = self.heads.draw_masks(fine, regions)
+        return [
+            *(self.rpn.output(map_) for map_ in coarse),
+            self.rpn.fit_of(boxes, strides, boxes[None]),
+            *self.heads.look_at_boxes(fine, regions),
+            self.heads.grids(masks, labels),
+            seen.to(masks),
+        ]
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "small.small_resnet": _small_backbone,
     "contract.Frozen": lambda: contract.Frozen(_small_backbone()),
@@ -454,8 +503,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fcn.FCN, bilinear": lambda: fcn.FCN(_small_backbone(), 5, stride=8, upsample="bilinear"),
     "fcn.fcn_vgg16": lambda: fcn.fcn_vgg16(5, stride=8, widths=(2, 2, 2, 2, 2), hidden=4),
     "fcn.fcn_resnet50": lambda: fcn.fcn_resnet50(5),
+    "fine_pyramid.FinePyramid": lambda: fine_pyramid.FinePyramid(quick_unet.QuickResNet((4, 6, 8, 8), 1), 6),
+    "quick_mask_rcnn.quick_mask_rcnn": _QuickParts,
     "fpn.FPN": lambda: fpn.FPN(_small_backbone(), 5, extra="pool"),
     "fpn.FPN, convolutions": lambda: fpn.FPN(_small_backbone(), 5, extra="convolutions"),
+    "fpn.FPN, norm": lambda: fpn.FPN(_small_backbone(), 5, norm=True),
+    "frozen_norm.with_frozen_norms": lambda: frozen_norm.with_frozen_norms(_small_backbone()),
     "hrnet.HRNetV2": lambda: hrnet.HRNetV2(_small_backbone(), 5),
     "hrnet.small_hrnet": hrnet.small_hrnet,
     "linknet.Linknet": lambda: linknet.Linknet(_small_backbone(), 5),
@@ -526,6 +579,24 @@ MODELS = {
     "cost.ledger": call(lambda size: cost.ledger(MEASURED, size), (3, 32, 48)),
     "memory.decoder_memory": call(memory.decoder_memory, (200, 250), (64, 200), bytes_per_value=4),
     "crf.logits_of": call(crf.logits_of, floats(2, 5, 6, 7)),
+    "anchors.Anchors": call(lambda map_: anchors.Anchors((4,))([map_]), floats(1, 2, 3, 5)),
+    "assignment.match_boxes": call(
+        assignment.match_boxes, boxes_of(4, size=20), boxes_of(30, size=20), high=0.7, low=0.3, keep_best=True
+    ),
+    "assignment.balanced_sample": call(_drawn_sample, label_maps(60, void=False) - 2, 200, 0.25),
+    "region_targets.mask_targets": call(
+        region_targets.mask_targets, masks_of(3, 20, 24), boxes_of(5, size=20), label_maps(5, classes=3, void=False), 4
+    ),
+    "region_targets.mask_loss": call(
+        region_targets.mask_loss, floats(6, 5, 4, 4), label_maps(6, void=False), floats(6, 4, 4)
+    ),
+    "region_targets.keypoint_targets": call(
+        region_targets.keypoint_targets, 20 * floats(5, 3, 3), boxes_of(5, size=20), 8
+    ),
+    "region_targets.keypoint_loss": call(
+        region_targets.keypoint_loss, floats(6, 5, 4, 4), label_maps(6, 5, classes=16, void=False), masks_of(6, 5)
+    ),
+    "region_targets.read_keypoints": call(region_targets.read_keypoints, floats(5, 3, 8, 8), boxes_of(5, size=20)),
     "layers.resize": call(layers.resize, floats(2, 3, 5, 6), (9, 11)),
     "aspp.aspp_rates": call(aspp.aspp_rates, 8),
     "contract.last_map_at": call(contract.last_map_at, (2, 4, 8, 8), 8),
@@ -657,6 +728,15 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "fcn.fcn_resnet50_from_torchvision": "names, no values",
         "fcn.require_auxiliary": "in with_auxiliary of several networks",
         "fpn.fpn_from_torchvision": "names, no values",
+        "frozen_norm.FrozenNorm": "in with_frozen_norms",
+        "heads": "they look at regions, not at images; tests/models/test_mask_rcnn.py",
+        "images": "in MaskRCNN",
+        "mask_rcnn": "as many boxes as it finds, in training too; tests/models/test_mask_rcnn.py",
+        "roi_heads": "in MaskRCNN",
+        "rpn": "in MaskRCNN",
+        "targets": "in MaskRCNN",
+        "torchvision_names": "names, no values",
+        "wirings": "as many boxes as there are; tests/models/test_mask_rcnn.py",
         "hrnet.HRNet": "small_hrnet",
         "hrnet.ParallelBlocks": "in small_hrnet",
         "hrnet.Fusion": "in small_hrnet",
@@ -712,6 +792,10 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "semantic_fpn.SemanticBranch": "in SemanticFPN",
         "semantic_fpn.SemanticHead": "in SemanticFPN",
         "semantic_fpn.semantic_fpn_from_smp": "names, and kernels that change nothing; tests/models/test_semantic_fpn.py",
+        "centre_rpn": "in quick_mask_rcnn",
+        "quick_heads": "in quick_mask_rcnn",
+        "quick_targets": "in quick_mask_rcnn; tests/models/test_quick_heads.py",
+        "quick_mask_rcnn.small_anchors": "in quick_mask_rcnn",
         "quick_unet.PyramidPooling": "in small_unet",
         "quick_unet.QuickResNet": "in small_unet",
         "smp_weights": "names, no values",

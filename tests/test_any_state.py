@@ -18,13 +18,17 @@ from course_utils.datasets.coco_polygons import mask_to_polygons, polygons_to_ma
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.datasets.samples import resize_and_crop
+from course_utils.datasets.scenes import Scenes
 from course_utils.datasets.transforms import colour, elastic, flip, scale_and_crop
 from course_utils.datasets.windows import draw_windows
 from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.models.backbones.contract import check_backbone
 from course_utils.models.backbones.small import small_resnet
+from course_utils.models.detection.quick_mask_rcnn import quick_mask_rcnn
 from course_utils.models.fcn import FCN
+from course_utils.models.quick_unet import QuickResNet
 from course_utils.training.batches import draw_batch
+from course_utils.training.instance_objectives import detection_loss, score_instances
 from course_utils.training.loop import fit
 from course_utils.training.objectives import label_loss, score_labels
 from course_utils.widgets import (
@@ -34,6 +38,7 @@ from course_utils.widgets import (
     encoder_choice,
     grids,
     losses,
+    mask_rcnn_stages,
     overlap,
     receptive,
     region_pooling,
@@ -186,6 +191,7 @@ EXPLORERS = {
     "encoder_choice": encoder_choice.ENCODERS,
     "grids": grids.GRID,
     "losses": losses.PAINTER,
+    "mask_rcnn_stages": mask_rcnn_stages.stages_explorer(quick_mask_rcnn(8), Scenes("val")[3].image, Scenes.classes),
     "overlap": overlap.OVERLAP,
     "receptive": receptive.RECEPTIVE,
     "region_pooling": region_pooling.POOLING,
@@ -230,6 +236,34 @@ def test_training_gives_the_same_in_every_state(state: str) -> None:
                 model, data, steps=3, objective=objective, seed=0, batch_size=2, evaluate=evaluate, progress=False
             )
         return history.evaluations, {name: value.clone() for name, value in model.state_dict().items()}
+
+    inside = False
+    wanted = trained()
+    inside = True
+    assert_same(trained(), wanted)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_detector_learns_the_same_in_every_state(state: str) -> None:
+    data = InMemory(load("scenes", "val", (48, 64)), samples=2)
+    evaluate = score_instances(data)
+
+    def trained() -> tuple[list[dict[str, float]], list[dict[str, float]], dict[str, Tensor]]:
+        torch.manual_seed(0)
+        with default_type(torch.float32), default_device("cpu"), torch.inference_mode(False):
+            model = quick_mask_rcnn(8, backbone=QuickResNet((4, 6, 8, 8, 8), 1))
+        with STATES[state]() if inside else nullcontext():
+            history = fit(
+                model,
+                data,
+                steps=2,
+                objective=detection_loss(),
+                seed=0,
+                batch_size=2,
+                evaluate=evaluate,
+                progress=False,
+            )
+        return history.steps, history.evaluations, {name: value.clone() for name, value in model.state_dict().items()}
 
     inside = False
     wanted = trained()

@@ -34,6 +34,12 @@ UNCHECKED = (
     "labels.label_range",
     "masking.one_hot",
     "layers.resize",
+    "row_sums.sum_rows",
+    "anchors.Anchors",
+    "region_targets.mask_targets",
+    "region_targets.keypoint_targets",
+    "region_targets.keypoint_loss",
+    "region_targets.read_keypoints",
 )
 
 

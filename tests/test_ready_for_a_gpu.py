@@ -68,6 +68,9 @@ HOST = {
     "suppression.soft_nms": "as many boxes as are kept",
     "roi.roi_align, by size": "as many samples as a box spans cells",
     "roi.multiscale_roi_align": "as many boxes a level as are of its size",
+    "assignment.balanced_sample": "as many boxes as are drawn, fewer where there are fewer",
+    "region_targets.mask_targets": "as many samples as a box spans pixels",
+    "region_targets.read_keypoints": "each map is resized to its box",
     "roi_pooling.roi_pool": "as many cells as its bins cover",
     # The result is on the CPU, as its docstring says.
     "convmatrix.overlap_count": "counts on the CPU, from sizes alone",

@@ -249,13 +249,20 @@ class Exercise(Task):
     def _problem_of_gradient(self, candidate: Callable[..., Any]) -> Verdict | None:
         if not self.differentiable:
             return None
+        problems = []
         for number, probe in enumerate(self.probes):
+            if not size_of([self._versions.known_outcome(self._solution, number).value]):
+                continue  # of an answer without elements nothing is learnt
             wanted, given = self._versions.wanted_gradients(number), self._versions.gradients(candidate, number)
             for name, asked_for, want, have in zip(self._parameters(), self._learning(), wanted, given, strict=False):
                 problem = gradients.problem(name, want, have) if asked_for else None
                 if problem:
-                    return Verdict("wrong", f"not yet. {problem}\n{self._in_short(probe)}")
-        return None
+                    says_more = any(part is not None and part.any() for part in want)
+                    problems.append((not says_more, f"not yet. {problem}\n{self._in_short(probe)}"))
+        if not problems:
+            return None
+        # Told where there is something to learn, if anywhere: a constant in the place of a gradient of 0 is another matter.
+        return Verdict("wrong", min(problems, key=lambda found: found[0])[1])
 
     def _problem_of_training(self, candidate: Callable[..., Any]) -> Verdict | None:
         """What is wrong with a module that gives the right values when it is evaluated."""

@@ -73,7 +73,7 @@ def problem(name: str, wanted: Sequence[Tensor | None], given: Sequence[Tensor |
                 "a network. It runs through every operation, those too whose result is replaced later, by `nan_to_num`, "
                 "`where` or a product with 0. Decide before you divide by 0, or take the logarithm of it."
             )
-        if (want - have).abs().max() > TOLERANCE * max(float(want.abs().max()), 1e-6):
+        if want.numel() and (want - have).abs().max() > TOLERANCE * max(float(want.abs().max()), 1e-6):
             return (
                 f"The values are right, but another gradient gets back to `{name}`: a part of the formula takes no part in "
                 "it. Is there a `.detach()`, `.item()` or `torch.no_grad()` in one place?"

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     settings: Mapping[str, Any] = {}
     on_small_resnet: bool = False  # its first argument is a backbone, here `small_resnet(**backbone)`
     backbone: Mapping[str, Any] = {}
+    counts_background: bool = True  # whether label 0 is one of the classes whose number it takes
 
 
 # What makes DeepLab fit for images of 96 × 128: the rates see as much of a map of 12 × 16 as 6, 12 and 18 do of the 33 × 33 that
@@ -66,26 +67,45 @@ MODELS = {
     "hrnet_w18": Entry(".hrnet", "hrnetv2_w18"),
 }
 
+# What makes YOLACT fit for small images, as its anchors of 10 to 40 pixels are, and for training from nothing.
+SMALL_YOLACT = {
+    **{"channels": 48, "prototypes": 16, "prototype_channels": 32, "stride": 4, "extra": "none"},
+    **{"sides": (10, 20, 40), "ratios": (0.35, 0.8, 1.6), "batch_norm": True},
+    **{"matching": (0.4, 0.3), "masks_per_image": 24},
+}
+DETECTORS = {
+    "mask_rcnn": Entry(".detection.quick_mask_rcnn", "quick_mask_rcnn"),
+    "maskrcnn_resnet50_fpn": Entry(".detection.mask_rcnn", "maskrcnn_resnet50_fpn"),
+    "yolact": Entry(
+        *(".detection.yolact", "YOLACT", SMALL_YOLACT),
+        on_small_resnet=True,
+        backbone={"widths": (24, 40, 64, 96)},
+        counts_background=False,
+    ),
+}
+"""Networks that find objects one by one; label 0 is background."""
+
 
 def build(name: str, num_classes: int) -> nn.Module:
-    """A network with random weights: one of `MODELS`, or "smp:ARCHITECTURE:ENCODER" of segmentation_models_pytorch.
+    """A network with random weights: of `MODELS` or `DETECTORS`, or "smp:ARCHITECTURE:ENCODER" of segmentation_models_pytorch.
 
-    All take images (B, 3, H, W) in [0, 1] to logits (B, num_classes, H, W).
+    All take images (B, 3, H, W) in [0, 1]. They give logits (B, num_classes, H, W), and detectors what `MaskRCNN` gives.
 
-    Raises: ValueError for a name that is neither, and a number of classes below 1.
+    Raises: ValueError for another name, and a number of classes below 1.
     """
     num_classes = whole_number(num_classes, "num_classes", minimum=1)
     if isinstance(name, str) and name.startswith("smp:"):
         return _smp(name, num_classes)
-    if not isinstance(name, str) or name not in MODELS:
+    known = MODELS | DETECTORS
+    if not isinstance(name, str) or name not in known:
         raise ValueError(
-            f"There is no model {name!r}; choose one of {', '.join(MODELS)}, or smp:ARCHITECTURE:ENCODER, for example "
+            f"There is no model {name!r}; choose one of {', '.join(known)}, or smp:ARCHITECTURE:ENCODER, for example "
             "smp:unet:resnet18."
         )
-    entry = MODELS[name]
+    entry = known[name]
     make = getattr(import_module(entry.module, __package__), entry.name)
     backbone = [small_resnet(**entry.backbone)] if entry.on_small_resnet else []
-    return make(*backbone, num_classes, **entry.settings)
+    return make(*backbone, num_classes if entry.counts_background else num_classes - 1, **entry.settings)
 
 
 def _smp(name: str, num_classes: int) -> nn.Module:

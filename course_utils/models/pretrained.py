@@ -27,7 +27,10 @@ IMAGENET = {
 
 OWN = Path(__file__).resolve().parents[2] / "data" / "weights"
 """Where the weights lie that commands of the course have made; `data/README.md` names the commands."""
-CHECKSUMS = {"small_resnet_patterns.safetensors": "e01f641cd4ef59d5292f2dc48f71bece36299ed714173da0d4e7a8de3b39ba29"}
+CHECKSUMS = {
+    "quick_mask_rcnn_nuclei.safetensors": "c025d793092c61e19657270512282756e87f8315211c9c8bc2f5afb6639bd2c0",
+    "small_resnet_patterns.safetensors": "e01f641cd4ef59d5292f2dc48f71bece36299ed714173da0d4e7a8de3b39ba29",
+}
 """Of each of these files that a network loads by itself: its SHA-256."""
 
 

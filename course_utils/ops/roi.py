@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
 from course_utils.ops.checks import (
     IntPair,
@@ -29,6 +28,7 @@ from course_utils.ops.pasting import paste_masks as paste_masks
 from course_utils.ops.regions import Boxes, image_and_corners
 from course_utils.ops.resample import PixelTable, pixel_table, two_nearest
 from course_utils.ops.roi_pooling import roi_pool as roi_pool
+from course_utils.ops.row_sums import sum_rows
 
 
 class _Regions(NamedTuple):
@@ -79,8 +79,7 @@ def roi_align(
     if sampling_ratio > 0 or len(image) == 0:
         samples = max(sampling_ratio, 1)
         rows, weights = _bin_taps(table, size, regions, output_size, (samples, samples))
-        # A weighted sum of a few rows of a table is what embedding_bag computes, without a copy of these rows.
-        sums = embedding_bag(rows, table.values, mode="sum", per_sample_weights=weights)
+        sums = sum_rows(table.values, rows, weights)
     else:
         sums = _sums_by_size(table, size, regions, output_size)
     return sums.view(len(image), *output_size, features.shape[1]).permute(0, 3, 1, 2)  # (N, C, PH, PW)
@@ -102,7 +101,7 @@ def _sums_by_size(table: PixelTable, size: Sequence[int], regions: _Regions, out
     ]
     rows, weights = (torch.cat([part.flatten() for part in parts]) for parts in zip(*taps, strict=True))
     counts = torch.cat([torch.full((len(part),), part.shape[1], device=rows.device) for part, _ in taps])
-    sums = embedding_bag(rows, table.values, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights)
+    sums = sum_rows(table.values, rows, weights, counts)
     return sums.view(len(kind), -1)[torch.cat(members).argsort()]  # in the order of the boxes
 
 
@@ -186,16 +185,21 @@ def multiscale_roi_align(
     boxes = torch.cat([image[:, None].to(corners.dtype), corners], 1)  # (N, 5)
     parts, members = [], []
     for level, (one, stride) in enumerate(zip(features, steps, strict=True), lowest):
-        members.append((levels == level).nonzero()[:, 0])
+        chosen = (levels == level).nonzero()[:, 0]
+        if len(chosen) == 0 < len(boxes):
+            continue
         part = roi_align(
             one,
-            boxes[members[-1]],
+            boxes if len(chosen) == len(boxes) else boxes[chosen],
             output_size,
             spatial_scale=1 / stride,
             sampling_ratio=sampling_ratio,
             aligned=aligned,
         )
+        if len(chosen) == len(boxes):  # which need not be brought into order
+            return part
         parts.append(part.permute(0, 2, 3, 1))
+        members.append(chosen)
     return torch.cat(parts)[torch.cat(members).argsort()].permute(0, 3, 1, 2)  # in the order of the boxes
 
 

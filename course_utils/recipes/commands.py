@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from course_utils.ops.checks import whole_number
-from course_utils.training.checkpoints import require_writable
+from course_utils.training.checkpoints import require_writable, write_tensors
 
 
 def weights_parser(module: str, description: str | None, *, steps: int, batches: str) -> ArgumentParser:
@@ -19,6 +20,15 @@ def weights_parser(module: str, description: str | None, *, steps: int, batches:
     parser.add_argument("--steps", type=int, default=steps, help=f"{batches}; {steps} if not given")
     parser.add_argument("--seed", type=int, default=0)
     return parser
+
+
+def save_halved(network: nn.Module, path: Path, made: Mapping[str, object]) -> None:
+    """Write a network's weights in half precision, and what `made` them; whole or not at all."""
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in network.state_dict().items()
+    }
+    write_tensors(path, state, {"made": json.dumps(made)})
 
 
 def make_weights(options: Namespace, make: Callable[[Namespace], Mapping[str, object]]) -> int:

@@ -3,10 +3,8 @@
 python -m course_utils.recipes.pretraining --output FILE
 """
 
-import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +15,7 @@ from course_utils.datasets.figures.textures import TEXTURES
 from course_utils.datasets.patterns import draw_patterns
 from course_utils.models.backbones.contract import require_backbone
 from course_utils.models.backbones.small import small_resnet
-from course_utils.recipes.commands import make_weights, weights_parser
-from course_utils.training.checkpoints import write_tensors
+from course_utils.recipes.commands import make_weights, save_halved, weights_parser
 from course_utils.training.optimisers import Muon
 from course_utils.training.progress import progress_bar, show_values
 from course_utils.training.schedules import warm_up_cosine
@@ -78,15 +75,6 @@ def accuracies(model: Classifier, *, batches: int) -> dict[str, float]:
     return right
 
 
-def save_backbone(backbone: nn.Module, path: Path, made: dict[str, object]) -> None:
-    """Write a backbone's weights in half precision, and what `made` them; whole or not at all."""
-    state = {
-        name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in backbone.state_dict().items()
-    }
-    write_tensors(path, state, {"made": json.dumps(made)})
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = weights_parser("pretraining", __doc__, steps=STEPS, batches="batches of 32 patterns")
     return make_weights(parser.parse_args(arguments), _pretrain_and_save)
@@ -96,7 +84,7 @@ def _pretrain_and_save(options: Namespace) -> dict[str, object]:
     model = Classifier(small_resnet())
     pretrain(model, seed=options.seed, steps=options.steps)
     made = {"steps": options.steps, "seed": options.seed, "accuracy": accuracies(model, batches=HELD_OUT)}
-    save_backbone(model.backbone, options.output, made)
+    save_halved(model.backbone, options.output, made)
     return made
 
 

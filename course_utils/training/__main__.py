@@ -19,15 +19,14 @@ from course_utils.datasets import load
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.transforms import Transform, colour, compose, elastic, flip, scale_and_crop
 from course_utils.devices import device
-from course_utils.losses.distribution import cross_entropy_loss
-from course_utils.models.catalogue import build
+from course_utils.models.catalogue import DETECTORS, build
 from course_utils.training.arguments import parse
 from course_utils.training.checkpoints import read_settings
 from course_utils.training.distributed import processes, rank_and_size
 from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
 from course_utils.training.loop import fit
-from course_utils.training.objectives import label_loss, score_labels, weights_of_classes
+from course_utils.training.tasks import Task, instance_task, label_task
 from course_utils.whole_files import write_whole
 
 
@@ -48,18 +47,17 @@ def train(options: argparse.Namespace, place: torch.device) -> None:
     torch.manual_seed(options.seed)
     train_data = InMemory(load(options.data, "train", options.size, download=options.download), samples=options.samples)
     val_data = InMemory(load(options.data, "val", options.size))
+    task = _task(options, train_data, val_data, place)
     model = build(options.model, train_data.num_classes).to(place)
     options.output.mkdir(parents=True, exist_ok=True)
     checkpoint = options.output / "checkpoint.safetensors"
     if main_process:
         _keep_arguments(options, checkpoint)
-    weighted = options.class_weights != "none"
-    weights = weights_of_classes(train_data, method=options.class_weights).to(place) if weighted else None
     run = partial(
         fit,
         model,
         train_data,
-        objective=label_loss(partial(cross_entropy_loss, weight=weights), class_weights=weights),
+        objective=task.objective,
         seed=options.seed,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
@@ -81,13 +79,20 @@ def train(options: argparse.Namespace, place: torch.device) -> None:
         print(f"{options.model} on {options.data}: {steps} steps on {place}, results in {options.output}", flush=True)
     history = run(
         steps=steps,
-        evaluate=score_labels(val_data, boundary=True, per_class=True),
+        evaluate=task.evaluate,
         evaluate_every=options.evaluate_every,
         checkpoint=checkpoint,
         checkpoint_every=options.checkpoint_every,
     )
     if main_process:
-        _write(options, steps, model, history)
+        _write(options, steps, model, history, task.shown)
+
+
+def _task(options: argparse.Namespace, train_data: InMemory, val_data: InMemory, place: torch.device) -> Task:
+    if options.model in DETECTORS:
+        return instance_task(train_data, val_data, min_area=options.min_area or 0)
+    weights = None if options.class_weights == "none" else options.class_weights
+    return label_task(train_data, val_data, class_weights=weights, device=place)
 
 
 def _augmentation(options: argparse.Namespace) -> Transform | None:
@@ -133,7 +138,7 @@ def _read_arguments(file: Path) -> dict:
         ) from error
 
 
-def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: History) -> None:
+def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: History, shown: tuple[str, ...]) -> None:
     history.table().to_csv(options.output / "history.csv")
     scores = {name: None if math.isnan(value) else value for name, value in history.scores.items()}
     metrics = {
@@ -152,7 +157,7 @@ def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: H
         "scores": scores,
     }
     (options.output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    found = ", ".join(f"{name} {history.scores[name]:.3f}" for name in ("mean_iou", "pixel_accuracy", "boundary_iou"))
+    found = ", ".join(f"{name} {history.scores[name]:.3f}" for name in shown)
     print(f"After {steps} steps and {history.cpu_seconds:.0f} CPU seconds: {found}")
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 from course_utils.datasets import SETS
 from course_utils.losses.weights import Method
+from course_utils.models.catalogue import DETECTORS
 from course_utils.training.schedules import SCHEDULES
 from course_utils.training.settings import OPTIMISERS
 
@@ -15,6 +16,7 @@ DEFAULTS = {
     "adamw": {"learning_rate": 1.5e-3, "weight_decay": 1e-4},
     "muon": {"learning_rate": 8e-3, "weight_decay": 0.01},
 }
+FIND_OBJECTS = ", ".join(DETECTORS)
 WEIGHTS = ("none", *get_args(Method))
 
 
@@ -22,7 +24,9 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     """The arguments of the command line, of the right types and in their ranges; exits with a message where they are not."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.training", description=description)
     parser.add_argument(
-        "--model", required=True, help="fcn8s, …, or smp:ARCHITECTURE:ENCODER, such as smp:unet:resnet18"
+        "--model",
+        required=True,
+        help=f"fcn8s, …, or smp:ARCHITECTURE:ENCODER, such as smp:unet:resnet18; to find objects, {FIND_OBJECTS}",
     )
     parser.add_argument("--data", required=True, choices=SETS, help="a data set of the course")
     length = parser.add_mutually_exclusive_group(required=True)
@@ -52,6 +56,9 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     how.add_argument("--clip-norm", type=_above_0, help="largest length of the gradient")
     how.add_argument("--class-weights", choices=WEIGHTS, default="none", help="of the cross-entropy, from pixel counts")
     how.add_argument("--bfloat16", action="store_true", help="compute under autocast")
+    how.add_argument(
+        "--min-area", type=_from_0, help="pixels; smaller objects are neither learnt nor counted; 0 if not given"
+    )
     kept = parser.add_argument_group("what is kept")
     kept.add_argument("--output", type=Path, help="a folder; runs/MODEL_DATA_SEED where none is given")
     kept.add_argument("--evaluate-every", type=_whole, metavar="STEPS")
@@ -59,6 +66,10 @@ def parse(arguments: list[str] | None, description: str) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.scales[0] > options.scales[1]:
         parser.error(f"--scales are LOW HIGH, but are {options.scales[0]:g} {options.scales[1]:g}")
+    if options.model in DETECTORS and options.class_weights != "none":
+        parser.error(f"--class-weights weighs the classes of pixels, but {options.model} finds objects; leave it out")
+    if options.model not in DETECTORS and options.min_area is not None:
+        parser.error(f"--min-area is for networks that find objects, {FIND_OBJECTS}; leave it out")
     for name, value in DEFAULTS["muon" if options.optimiser == "muon" else "adamw"].items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -74,6 +85,10 @@ def _whole(text: str) -> int:
 
 def _seed(text: str) -> int:
     return _number(text, int, lambda value: 0 <= value < 2**63, "a whole number of 0 or more, below 2^63")
+
+
+def _from_0(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value < float("inf"), "a number of 0 or more")
 
 
 def _above_0(text: str) -> float:

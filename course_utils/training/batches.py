@@ -1,7 +1,8 @@
 """What a training step sees: which samples, and how they are augmented, decided by the seed and the step's number alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,19 @@ def stack(samples: Sequence[Sample], names: Sequence[str], *, device: torch.devi
             "set with a size, cut windows with `transforms.scale_and_crop`, or take batches of one."
         )
     return Batch(*(torch.stack(layers) for layers in zip(*samples, strict=True)), names).to(device)
+
+
+def groups_of_one_size(samples: Iterable[Sample], batch_size: int) -> Iterator[list[Sample]]:
+    """Samples in their order, in lists of at most `batch_size`; only neighbours of one size come together."""
+    for _, alike in groupby(samples, lambda sample: sample.labels.shape):
+        waiting: list[Sample] = []
+        for sample in alike:
+            waiting.append(sample)
+            if len(waiting) == batch_size:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
 
 
 def names_of(data: Dataset[Sample], indices: Sequence[int]) -> tuple[str, ...]:

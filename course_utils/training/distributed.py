@@ -6,7 +6,8 @@ PyTorch's DistributedDataParallel; the losses that are recorded; the samples and
 process. Rank 0 alone writes files and shows progress.
 
 The mean over ranks of means is the mean over all pixels only where each has equally many that are not void:
-`share_of_pixels` puts that right.
+`share_of_pixels` puts that right. The losses of detectors are divided by each rank's own counts, so that they agree with those
+of one process only approximately, see `instance_objectives.detection_loss`.
 """
 
 import os

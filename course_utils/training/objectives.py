@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from course_utils.metrics.boundary import boundary_matrix
 from course_utils.metrics.semantic import SemanticScores, as_labels, confusion_matrix, scores
 from course_utils.models.modes import modes_kept
 from course_utils.ops.checks import require_tensor, whole_number
-from course_utils.training.batches import Batch
+from course_utils.training.batches import Batch, groups_of_one_size
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
 
 Objective = Callable[[nn.Module, Batch], dict[str, Tensor]]
@@ -124,17 +123,6 @@ def _batches(data: Dataset[Sample], batch_size: int) -> Iterator[tuple[Tensor, T
     """Images and labels of this rank's samples, in their order; neighbours of one size together."""
     rank, size = rank_and_size()
     samples = (require_sample(data[index], "The data set") for index in range(rank, len(data), size))
-    for _, alike in groupby(samples, lambda sample: sample.labels.shape):
-        waiting: list[Sample] = []
-        for sample in alike:
-            waiting.append(sample)
-            if len(waiting) == batch_size:
-                yield _stacked(waiting)
-                waiting = []
-        if waiting:
-            yield _stacked(waiting)
-
-
-def _stacked(samples: list[Sample]) -> tuple[Tensor, Tensor]:
-    images, labels = (torch.stack([sample[layer] for sample in samples]) for layer in (0, 1))
-    return images, labels
+    for alike in groups_of_one_size(samples, batch_size):
+        images, labels = (torch.stack([sample[layer] for sample in alike]) for layer in (0, 1))
+        yield images, labels

@@ -290,6 +290,27 @@ def test_the_place_of_a_batch_norm_shows_when_it_is_evaluated() -> None:
     assert "expected" in task.judge(WithoutNorm).text
 
 
+def test_gradients_of_arguments_and_answers_without_elements() -> None:
+    def total(x: Tensor) -> Tensor:
+        """The sum of x (N,), 0 without elements."""
+        return x.sum()
+
+    task = Exercise("total", total, [(_double(),), (_double(1.5, -2),)], [], ["add"], differentiable=True)
+    assert task.judge(lambda x: x @ torch.ones_like(x)).status == "right"
+    constant = task.judge(lambda x: x.sum() if len(x) else 0.0)
+    assert constant.status == "wrong" and "plays no part" in constant.text
+    detached = task.judge(lambda x: x.sum().detach())
+    assert detached.status == "wrong" and "no gradient gets back" in detached.text
+
+    def doubled(x: Tensor) -> Tensor:
+        """2 x (N,); N may be 0."""
+        return 2 * x
+
+    task = Exercise("doubled", doubled, [(_double(),), (_double(1.5, -2),)], [], ["add"], differentiable=True)
+    assert task.judge(lambda x: x + x if len(x) else torch.zeros(0).double()).status == "right"
+    assert task.judge(lambda x: (x + x).detach()).status == "wrong"
+
+
 def test_an_answer_that_is_not_finite_is_not_trained_with(sums: Exercise) -> None:
     assert sums(lambda x: x.cumsum(0) * 2) is not running_sum
     assert sums(lambda x: x.cumsum(0) / (x.cumsum(0) * 0)) is running_sum

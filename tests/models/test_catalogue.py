@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from course_utils.models.catalogue import MODELS, AnySize, build
+from course_utils.models.catalogue import DETECTORS, MODELS, AnySize, build
 
 LARGE = (
     "fcn_vgg16_32s",
@@ -38,6 +38,19 @@ def test_large_models_are_built(name):
         network = build(name, 5)
         assert network.eval()(torch.empty(1, 3, 64, 64)).shape == (1, 5, 64, 64)
         assert sum(parameter.numel() for parameter in network.parameters()) > 1.7e7
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detectors_are_built(name):
+    with torch.device("meta"):
+        network = build(name, 5)
+    assert network.semantic.out_channels == 4 if name == "yolact" else network.num_classes == 5
+
+
+def test_a_detector_needs_a_class_beside_the_background():
+    for name in DETECTORS:
+        with pytest.raises(ValueError, match="num_classes must be an integer of [12]"):
+            build(name, 1)
 
 
 def test_the_names_that_lessons_use():

@@ -62,6 +62,7 @@ def test_every_level_knows_the_coarser_ones_and_no_finer_one():
         ({"stride": 2}, (2, 4, 8, 16, 32)),
         ({"stride": 8, "extra": "pool"}, (8, 16, 32, 64)),
         ({"extra": "convolutions"}, (4, 8, 16, 32, 64, 128)),
+        ({"norm": True}, (4, 8, 16, 32)),
     ],
 )
 def test_a_pyramid_is_a_backbone(settings, strides):
@@ -92,16 +93,16 @@ def test_first_weights_keep_the_size_of_maps():
 # torchvision
 
 
-@pytest.mark.parametrize("extra", ["none", "pool", "convolutions"])
+@pytest.mark.parametrize(("extra", "norm"), [("none", False), ("pool", False), ("convolutions", False), ("pool", True)])
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (33, 41)])
-def test_fpn_equals_torchvision_feature_pyramid_network(extra, size):
+def test_fpn_equals_torchvision_feature_pyramid_network(extra, norm, size):
     from torchvision.ops import FeaturePyramidNetwork
     from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
     blocks = {"none": None, "pool": LastLevelMaxPool(), "convolutions": LastLevelP6P7(10, 10)}[extra]
-    theirs = drawn(lambda: FeaturePyramidNetwork([5, 6, 7, 8], 10, blocks))
+    theirs = drawn(lambda: FeaturePyramidNetwork([5, 6, 7, 8], 10, blocks, nn.BatchNorm2d if norm else None))
     backbone = drawn(small)
-    ours = FPN(backbone, 10, extra=extra).double().eval()
+    ours = FPN(backbone, 10, extra=extra, norm=norm).double().eval()
     state = {f"fpn.{name}": value for name, value in theirs.state_dict().items()}
     own = {f"backbone.{name}": value for name, value in backbone.state_dict().items()}
     ours.load_state_dict(fpn_from_torchvision(state) | own, strict=True)
@@ -135,6 +136,7 @@ def test_fpn_on_a_resnet_takes_torchvisions_weights(name, make):
         (lambda: FPN(small(), 0), "channels must be an integer of 1 or more, but is 0"),
         (lambda: FPN(small(), stride=3), "no map at stride 3, but at 2, 4, 8, 16, 32"),
         (lambda: FPN(small(), extra="p6"), "extra must be one of 'none', 'pool', 'convolutions', but is 'p6'"),
+        (lambda: FPN(small(), norm="batch"), "norm must be True or False, but is 'batch'"),
     ],
 )
 def test_it_refuses(make, message):

@@ -12,7 +12,7 @@ from torch import nn
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.pretrained import OWN
 from course_utils.recipes import pretraining
-from course_utils.recipes.pretraining import ANSWERS, Classifier, accuracies, main, pretrain, save_backbone
+from course_utils.recipes.pretraining import ANSWERS, Classifier, accuracies, main, pretrain, save_halved
 from course_utils.training import checkpoints
 
 
@@ -82,7 +82,7 @@ def test_where_nothing_can_be_written_no_step_is_spent(tmp_path: Path, capsys: p
 
 def test_what_is_cut_while_it_is_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.safetensors"
-    save_backbone(nn.Linear(2, 2), path, {"steps": 1})
+    save_halved(nn.Linear(2, 2), path, {"steps": 1})
     before = path.read_bytes()
 
     def cut(_tensors: object, file: Path, **_: object) -> None:
@@ -91,7 +91,7 @@ def test_what_is_cut_while_it_is_written_leaves_the_old_file(tmp_path: Path, mon
 
     monkeypatch.setattr(checkpoints, "save_file", cut)
     with pytest.raises(KeyboardInterrupt):
-        save_backbone(nn.Linear(2, 3), path, {"steps": 2})
+        save_halved(nn.Linear(2, 3), path, {"steps": 2})
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == before
 
 

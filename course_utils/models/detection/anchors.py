@@ -16,11 +16,12 @@ class Anchors:
     Source: Ren, He, Girshick and Sun 2015, section 3.1.1, arXiv:1506.01497; one size a level: Lin et al. 2017, section 4.1,
     arXiv:1612.03144.
 
-    - `strides`: those of the maps. The anchors of cell i are centred at i · stride.
+    - `strides`: those of the maps. The anchors of cell i are centred in its middle, at (i + ½) · stride.
     - `sizes`: a tuple for each map, by default one size, 8 · stride. An anchor of size s has the area s².
     - `ratios`: height to width.
-    - `legacy`: as in torchvision, corners around a cell are rounded to whole pixels, and the stride of a map is the
-      image's size divided by the map's, rounded down: a map of 13 rows of an image of 800 then has stride 61, not 64.
+    - `legacy`: as in torchvision, anchors are centred at i · stride, corners around a cell are rounded to whole pixels, and the
+      stride of a map is the image's size divided by the map's, rounded down: a map of 13 rows of an image of 800 then has stride
+      61, not 64.
 
     `per_cell` is the number of anchors of each cell.
 
@@ -65,7 +66,8 @@ class Anchors:
     def _of_map(self, map_: Tensor, sizes: Sequence[float], row_step: int, column_step: int) -> Tensor:
         height, width = map_.shape[2:]
         around_zero = self._around_zero(sizes, at_least_float32(map_.new_empty(0)))
-        x, y = (torch.arange(cells, device=map_.device) for cells in (width, height))
+        first = 0 if self.legacy else 0.5  # where the first cell's centre is, in cells
+        x, y = (torch.arange(cells, device=map_.device).to(around_zero) + first for cells in (width, height))
         y, x = torch.meshgrid(y * row_step, x * column_step, indexing="ij")
         centres = torch.stack([x, y, x, y], -1)  # (h, w, 4)
         return (centres[:, :, None] + around_zero).view(-1, 4)  # (h · w · per_cell, 4)

@@ -76,7 +76,8 @@ class MaskRCNN(nn.Module):
         self.divisor = whole_number(divisor, "divisor", minimum=1)
         require_bools(legacy=legacy)
         self.legacy = legacy
-        self.backbone = _as_pyramid(backbone)
+        ready = rpn is not None and roi_heads is not None
+        self.backbone = backbone if ready else _as_pyramid(backbone)
         (channels, *_), strides = require_backbone(self.backbone)
         if rpn is None:
             rpn = RPN(channels, Anchors(strides, legacy=legacy))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate
 
-from course_utils.ops.checks import IntPair
+from course_utils.ops.checks import IntPair, require_tensor
 from course_utils.ops.roi import roi_align
 
 
@@ -26,7 +26,16 @@ def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     Source: He et al. 2017, section 3, "Mask R-CNN" (arXiv:1703.06870).
 
     Shapes: `logits` (N, K, m, m), `labels` int64 (N,), `targets` (N, m, m) in [0, 1] → scalar, 0 without regions.
+
+    Raises: ValueError for other shapes.
     """
+    for name, value in (("logits", logits), ("labels", labels), ("targets", targets)):
+        require_tensor(value, name)
+    if logits.ndim != 4 or labels.shape != logits.shape[:1] or targets.shape != (len(logits), *logits.shape[2:]):
+        raise ValueError(
+            "mask_loss needs logits (N, K, m, m), labels (N,) and targets (N, m, m), but the shapes are "
+            f"{tuple(logits.shape)}, {tuple(labels.shape)} and {tuple(targets.shape)}."
+        )
     own = logits[torch.arange(len(labels), device=labels.device), labels]  # (N, m, m)
     total = binary_cross_entropy_with_logits(own, targets.to(own.dtype), reduction="sum")
     return total / max(own.numel(), 1)
@@ -76,8 +85,9 @@ def read_keypoints(logits: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     for maps, box, size, (width, height) in zip(logits, boxes, sizes, sizes.ceil().int().tolist(), strict=True):
         resized = interpolate(maps[None], size=(height, width), mode="bicubic")[0]  # (K, height, width)
         score, cell = resized.flatten(1).max(1)
-        x, y = (cell % width + 0.5) / width, (cell // width + 0.5) / height
+        column, row = (cell % width).to(box.dtype), (cell // width).to(box.dtype)
+        x, y = (column + 0.5) / width, (row + 0.5) / height  # in shares of the box
         place = torch.stack([box[0] + x * size[0], box[1] + y * size[1], torch.ones_like(x)], 1)
-        places.append(place[None].to(boxes.dtype))
+        places.append(place[None])
         scores.append(score[None])
     return torch.cat(places), torch.cat(scores)

@@ -56,7 +56,7 @@ class RoIHeads(nn.Module):
 
     Differs from the papers: smooth L1 has its corner at 1/9, as in torchvision; all offsets are divided by (10, 10, 5, 5).
 
-    Raises: ValueError for numbers that cannot be.
+    Raises: ValueError for numbers that cannot be, and targets without the masks or keypoints that are to be learnt.
     """
 
     box_weights: Weights = (10, 10, 5, 5)
@@ -116,6 +116,9 @@ class RoIHeads(nn.Module):
         self, maps: Sequence[Tensor], proposals: Sequence[Tensor], targets: Sequence[Target]
     ) -> dict[str, Tensor]:
         """The losses of sampled proposals. Classes count all of them, the others those that are to find an object."""
+        for name, head in (("masks", self.mask), ("keypoints", self.keypoints)):
+            if head is not None and not all(name in target for target in targets):
+                raise ValueError(f'The head for {name} needs "{name}" in every target, but at least one has none.')
         boxes, matches = self.sample(proposals, targets)
         logits, offsets = self._look_at_boxes(maps, boxes)
         labels = torch.cat([_labels(match, target) for match, target in zip(matches, targets, strict=True)])
