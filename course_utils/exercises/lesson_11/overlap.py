@@ -122,8 +122,8 @@ minimum_and_maximum_swapped
     + torch.minimum(a[:2], b[:2]), torch.maximum(a[2:], b[2:])
 
 corners_swapped
-    Your intersection begins where it should end: it is always empty. It begins at the larger of the two first corners, and ends
-    at the smaller of the two second ones.
+    Your intersection begins where it should end: it is always empty. It begins at the larger of the two first corners, and
+    ends at the smaller of the two second ones.
     - torch.maximum(a[:2], b[:2]), torch.minimum(a[2:], b[2:])
     + torch.maximum(a[2:], b[2:]), torch.minimum(a[:2], b[:2])
 
@@ -135,7 +135,8 @@ sides_added
     + (a[2:] - a[:2]).sum() + (b[2:] - b[:2]).sum()
 
 whole_numbers
-    You cut the coordinates down to whole numbers. A box may begin and end within a pixel, and be smaller than one.
+    You cut the coordinates down to whole numbers. They are positions between the pixels as well, and boxes may be smaller than
+    one.
     - low, high =
     + a, b = a.trunc(), b.trunc()
     + low, high =

@@ -53,8 +53,8 @@ def low_scores_dropped(scores: Tensor, hits: Tensor, positives: int) -> float:
 
 
 def interpolated(scores: Tensor, hits: Tensor, positives: int) -> float:
-    """You join the points of the curve by straight lines. Between two of them nothing is detected: the height is the
-    highest precision from there on, so that the curve has steps."""
+    """You join the points of the curve by straight lines. Between two of them nothing is detected: at each recall the height is
+    the highest precision from there on, so that the curve has steps."""
     precision, recall = _precision_and_recall(_by_score(scores, hits), positives)
     if not len(hits):
         return 0.0
@@ -64,8 +64,8 @@ def interpolated(scores: Tensor, hits: Tensor, positives: int) -> float:
 
 @with_variants(lambda scores, hits, positives: _mean_at_hits(scores, hits) if hits.any() else 0.0)
 def mean_precision_of_those_found(scores: Tensor, hits: Tensor, positives: int) -> float:
-    """You take the mean of the precision at the hits. Objects that nobody finds cost nothing then. COCO's has an envelope,
-    and 101 recalls."""
+    """You take the mean of the precision at the hits. Objects that nobody finds cost nothing then. COCO's has an envelope, and
+    101 recalls."""
     return _mean_at_hits(scores, hits)
 
 
