@@ -505,6 +505,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "fcn.fcn_resnet50": lambda: fcn.fcn_resnet50(5),
     "fine_pyramid.FinePyramid": lambda: fine_pyramid.FinePyramid(quick_unet.QuickResNet((4, 6, 8, 8), 1), 6),
     "quick_mask_rcnn.quick_mask_rcnn": _QuickParts,
+    "quick_mask_rcnn.small_backbone": quick_mask_rcnn.small_backbone,
     "fpn.FPN": lambda: fpn.FPN(_small_backbone(), 5, extra="pool"),
     "fpn.FPN, convolutions": lambda: fpn.FPN(_small_backbone(), 5, extra="convolutions"),
     "fpn.FPN, norm": lambda: fpn.FPN(_small_backbone(), 5, norm=True),
@@ -704,6 +705,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "calibration.Reliability": "a form of data",
     },
     "models": {
+        "assignment.some_of": "in balanced_sample",
+        "region_targets.own_maps": "in mask_loss",
         "aspp.ASPP": "in DeepLabV3",
         "aspp.convolution_kind": "in ASPP",
         "aspp.level_of_aspp": "in DeepLabV3",

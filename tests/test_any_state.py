@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import public_calls
 import pytest
 import torch
+from invented_detections import CAR, invented_cars
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -46,7 +47,6 @@ from course_utils.widgets import (
     source_pixels,
     unpooling,
 )
-from course_utils.widgets.invented_detections import CAR, invented_cars
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from course_utils.datasets.coco_masks import checked_mask_size, rle_to_mask
 from course_utils.datasets.coco_polygons import polygons_to_mask
 from course_utils.datasets.files import REPAIR, require_files
 from course_utils.datasets.objects import Objects
+from course_utils.ops.boxes import masks_to_boxes
 from course_utils.ops.checks import is_integer, is_number
 
 Entry = Mapping[str, Any]
@@ -97,7 +98,7 @@ def objects_in(file: Annotations, image: Entry, labels: Mapping[int, int], keypo
             mask = _mask(annotation.get("segmentation"), size)
             box = annotation.get("bbox")
             masks.append(mask)
-            boxes.append(_box_of(mask) if box is None else _corners_of(box))
+            boxes.append(masks_to_boxes(mask).tolist() if box is None else _corners_of(box))
             area = annotation.get("area")
             areas.append(float(mask.sum()) if area is None else _numbers("area", [area], 1)[0])
             crowd = annotation.get("iscrowd", 0)
@@ -135,14 +136,6 @@ def _mask(segmentation: object, size: tuple[int, int]) -> Tensor:
     if segmentation is not None and not isinstance(segmentation, list):
         raise ValueError(f"segmentation must be a list of polygons or run lengths, but is {segmentation!r}.")
     return polygons_to_mask(segmentation or [], size)
-
-
-def _box_of(mask: Tensor) -> list[float]:
-    """The box (x1, y1, x2, y2) around a mask, four times 0 where it has no pixel."""
-    rows, columns = mask.nonzero(as_tuple=True)
-    if len(rows) == 0:
-        return [0.0] * 4
-    return [float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)]
 
 
 def _corners_of(box: object) -> list[float]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from course_utils.ops.boxes import masks_to_boxes
 from course_utils.ops.checks import int_pair, is_integer
 from course_utils.ops.masks import ids_to_masks
 
@@ -65,8 +66,7 @@ def boxes_and_masks(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
             f"{int(sample.labels.max())}; map them to these."
         )
     ids, masks = ids_to_masks(instances)
-    (top, bottom), (left, right) = _first_and_end(masks.any(2)), _first_and_end(masks.any(1))
-    boxes = torch.stack([left, top, right, bottom], 1).float()
+    boxes = masks_to_boxes(masks)
     # How often each label occurs under each mask: (N, 256). Void counts where there is nothing else.
     objects = instances > 0
     pairs = torch.searchsorted(ids, instances[objects]) * 256 + sample.labels[objects]
@@ -145,12 +145,6 @@ def checked_size(size: tuple[int, int]) -> tuple[int, int]:
             f"size should be (height, width), two positive whole numbers such as (96, 128), but is {size!r}."
         )
     return int_pair(size, "size")
-
-
-def _first_and_end(profile: Tensor) -> tuple[Tensor, Tensor]:
-    """First true position of each row of an (N, L) mask, and the position after its last: (N,) each."""
-    length = profile.shape[1]
-    return profile.int().argmax(1), length - profile.flip(1).int().argmax(1)
 
 
 def _nearest(n_in: int, n_out: int, device: torch.device) -> Tensor:

@@ -12,11 +12,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot, smoot
 from course_utils.datasets.puppets import Puppets
 from course_utils.metrics.instance import AveragePrecision
 from course_utils.models.detection.fine_pyramid import FinePyramid
-from course_utils.models.detection.quick_mask_rcnn import WIDTHS
+from course_utils.models.detection.quick_heads import Pooling, one_sample
+from course_utils.models.detection.quick_mask_rcnn import small_backbone
 from course_utils.models.detection.region_targets import keypoint_loss, keypoint_targets, read_keypoints
 from course_utils.models.layers import conv_norm
-from course_utils.models.quick_unet import QuickResNet
-from course_utils.ops.roi import roi_align
 from course_utils.training.optimisers import Muon
 from course_utils.training.schedules import warm_up_cosine
 
@@ -26,8 +25,6 @@ GRID, JITTER = 28, 0.05
 """Cells along a side of a keypoint's map; standard deviation of a corner, in sides of the box."""
 STEPS = 300
 
-Pooling = Callable[[Tensor, Tensor, int], Tensor]
-"""(map of stride 2 (B, C, h, w), boxes (N, 5) in its cells, size) → (N, C, size, size)."""
 KeypointLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(what the network gives for each region, keypoints (N, K, 3), boxes (N, 4)) → scalar."""
 Read = Callable[[Tensor, Tensor], Tensor]
@@ -72,11 +69,6 @@ def puppets_in_memory(split: str, length: int) -> Figures:
     return Figures(torch.stack([sample.image for sample, _ in drawn]), image, boxes, keypoints, areas)
 
 
-def aligned(fine: Tensor, regions: Tensor, size: int) -> Tensor:
-    """RoIAlign with one sample a bin."""
-    return roi_align(fine, regions, size, sampling_ratio=1, aligned=True)
-
-
 class KeypointNetwork(nn.Module):
     """A pyramid, and on its finest map the keypoint head of Mask R-CNN for regions that are given.
 
@@ -87,9 +79,9 @@ class KeypointNetwork(nn.Module):
     (N, K, 28, 28), or what another `head` makes of the features (N, 32, 14, 14) of the regions.
     """
 
-    def __init__(self, *, pooling: Pooling = aligned, head: nn.Module | None = None) -> None:
+    def __init__(self, *, pooling: Pooling = one_sample, head: nn.Module | None = None) -> None:
         super().__init__()
-        self.pyramid, self.pooling = FinePyramid(QuickResNet(WIDTHS, 1)), pooling
+        self.pyramid, self.pooling = FinePyramid(small_backbone()), pooling
         self.head = keypoint_head(self.pyramid.channels[0]) if head is None else head
 
     def forward(self, images: Tensor, regions: Tensor) -> Tensor:

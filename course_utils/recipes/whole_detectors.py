@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from course_utils.models.detection.anchors import Anchors
 from course_utils.models.detection.heads import box_head, mask_head
 from course_utils.models.detection.mask_rcnn import MaskRCNN
-from course_utils.models.detection.quick_mask_rcnn import WIDTHS
+from course_utils.models.detection.quick_mask_rcnn import small_backbone
 from course_utils.models.detection.roi_heads import RoIHeads
 from course_utils.models.detection.rpn import RPN
 from course_utils.models.detection.targets import Target
 from course_utils.models.fpn import FPN
-from course_utils.models.quick_unet import QuickResNet
 
 CHANNELS = 48
 SIZES = ((10,), (20,), (40,), (80,))
@@ -23,11 +22,6 @@ HIDDEN, DRAWN = 128, (32, 32)
 """Width of the two linear layers of the box head, and of the convolutions of the mask head."""
 BEFORE_NMS, AFTER_NMS, SAMPLES = 500, 200, 128
 """Proposals of a level before non-maximum suppression, of an image after it, and those of them that are learnt from."""
-
-
-def small_backbone() -> QuickResNet:
-    """The backbone of `quick_mask_rcnn`, with maps at strides 2 to 32."""
-    return QuickResNet(WIDTHS, 1)
 
 
 def usual_mask_rcnn(num_classes: int) -> MaskRCNN:

@@ -484,7 +484,7 @@ def test_logits_under_void_may_be_anything_as_in_the_losses():
 
 
 def test_what_is_known_of_a_truth_says_nothing_of_a_prediction():
-    """A truth whose range is known holds void, which is no class where it stands as a prediction."""
+    """A truth whose range is known holds void, which is not a class where it stands as a prediction."""
     truth = torch.tensor([[0, 1, 255]])
     label_range(truth, 255)
     with pytest.raises(ValueError, match="pred must hold .* 255; a prediction has no void"):

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from course_utils.datasets.puppets import Puppets
+from course_utils.models.detection.quick_heads import one_sample
 from course_utils.recipes import keypoints
 from course_utils.recipes.keypoints import (
     Figures,
     KeypointNetwork,
-    aligned,
     distance_loss,
     jittered,
     keypoints_on_puppets,
@@ -139,7 +139,7 @@ def test_the_network_is_given_a_students_pooling(few: Figures) -> None:
 
     def pooling(fine: torch.Tensor, regions: torch.Tensor, size: int) -> torch.Tensor:
         asked.append((tuple(fine.shape), tuple(regions.shape), size))
-        return aligned(fine, regions, size)
+        return one_sample(fine, regions, size)
 
     model = KeypointNetwork(pooling=pooling)
     train_keypoints(model, few, seed=0, steps=1, batch_size=2)

@@ -3,13 +3,13 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
-from pictures import assert_legible, picture
+from invented_detections import CAR, SIZE, Detected, invented_cars
+from pictures import assert_legible, assert_legible_strip, assert_shown_and_moved, picture
 
 from course_utils.metrics.average_precision import average_precision
 from course_utils.metrics.instance import THRESHOLDS, AveragePrecision
 from course_utils.widgets.confidence_threshold import count, level_of, match_class, threshold_explorer
 from course_utils.widgets.explorer import Explorer
-from course_utils.widgets.invented_detections import CAR, SIZE, Detected, invented_cars
 
 pytestmark = pytest.mark.usefixtures("course_style")
 
@@ -161,23 +161,12 @@ def test_every_control_changes_picture_and_text(explorer: Explorer) -> None:
 
 @pytest.mark.slow
 def test_the_strip_and_the_moving_slider(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    explorer.strip()
-    explorer.show()
-    assert all(explorer.alt(**explorer.values(**setting)) in repr(shown[0]) for setting in explorer.settings)
-    threshold, *_, drawn = shown[1].children
-    before = drawn.value
-    threshold.value = 0.9
-    assert drawn.value != before
+    assert_shown_and_moved(explorer, monkeypatch, to=0.9)
 
 
 @pytest.mark.slow
 def test_titles_of_the_strip_are_above_the_figures(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("course_utils.plots.show", lambda figure, alt: shown.append(figure))
-    explorer.strip()
-    assert_legible(shown[0], more_than=60)
+    assert_legible_strip(explorer, monkeypatch, more_than=60)
 
 
 def test_an_iou_between_two_steps_is_the_nearest() -> None:

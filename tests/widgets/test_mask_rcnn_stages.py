@@ -1,9 +1,8 @@
 """The explorer of a Mask R-CNN's stages: what it shows is what the network computes; its pictures and texts."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
-from pictures import assert_legible, picture
+from pictures import assert_legible, assert_legible_strip, assert_shown_and_moved, picture
 
 from course_utils.datasets.scenes import Scenes
 from course_utils.models.detection.mask_rcnn import MaskRCNN
@@ -186,24 +185,12 @@ def test_a_sentence_for_every_stage(computed: Stages) -> None:
 
 @pytest.mark.slow
 def test_the_strip_and_the_moving_slider(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    explorer.strip()
-    explorer.show()
-    assert all(explorer.alt(**explorer.values(**setting)) in repr(shown[0]) for setting in explorer.settings)
-    stage, *_, drawn = shown[1].children
-    before = drawn.value
-    stage.value = 6
-    assert drawn.value != before
-    plt.close("all")
+    assert_shown_and_moved(explorer, monkeypatch, to=6)
 
 
 @pytest.mark.slow
 def test_titles_of_the_strip_are_above_the_figures(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("course_utils.plots.show", lambda figure, alt: shown.append(figure))
-    explorer.strip()
-    assert_legible(shown[0], more_than=30)
+    assert_legible_strip(explorer, monkeypatch, more_than=30)
 
 
 def test_others_are_refused(network: MaskRCNN) -> None:

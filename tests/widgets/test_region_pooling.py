@@ -3,10 +3,9 @@
 from io import BytesIO
 from itertools import product
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
-from pictures import assert_legible, picture
+from pictures import assert_legible, assert_legible_strip, assert_shown_and_moved, picture
 
 from course_utils.ops.roi import roi_align, roi_pool
 from course_utils.widgets import region_pooling
@@ -155,24 +154,12 @@ def test_every_control_changes_picture_and_text() -> None:
 
 @pytest.mark.slow
 def test_the_strip_and_the_moving_slider(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    POOLING.strip()
-    POOLING.show()
-    assert all(POOLING.alt(**POOLING.values(**setting)) in repr(shown[0]) for setting in POOLING.settings)
-    x, *_, drawn = shown[1].children
-    before = drawn.value
-    x.value = 6.0
-    assert drawn.value != before
-    plt.close("all")
+    assert_shown_and_moved(POOLING, monkeypatch, to=6.0)
 
 
 @pytest.mark.slow
 def test_titles_of_the_strip_are_above_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-    monkeypatch.setattr("course_utils.plots.show", lambda figure, alt: shown.append(figure))
-    POOLING.strip()
-    assert_legible(shown[0], more_than=45)
+    assert_legible_strip(POOLING, monkeypatch, more_than=45)
 
 
 def test_another_map_has_sliders_of_its_own_size() -> None:

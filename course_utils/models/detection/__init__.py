@@ -1,1 +1,1 @@
-"""Detectors in two stages, from their parts: `mask_rcnn.MaskRCNN` and what it is made of."""
+"""Detectors from their parts: `mask_rcnn.MaskRCNN` in two stages, `yolact.YOLACT` in one, and what they are made of."""

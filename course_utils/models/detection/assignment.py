@@ -56,10 +56,11 @@ def balanced_sample(
     count = whole_number(count, "count", minimum=1)
     positive_share = real_number(positive_share, "positive_share", 0, 1)
     positive, negative = (matches >= 0).nonzero()[:, 0], (matches == BACKGROUND).nonzero()[:, 0]
-    positive = _some_of(positive, int(count * positive_share), generator)
-    negative = _some_of(negative, count - len(positive), generator)
+    positive = some_of(positive, int(count * positive_share), generator)
+    negative = some_of(negative, count - len(positive), generator)
     return torch.cat([positive, negative]).sort().values
 
 
-def _some_of(indices: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+def some_of(indices: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """At most `count` of these, drawn at random."""
     return indices[torch.randperm(len(indices), generator=generator, device=indices.device)[:count]]

@@ -11,6 +11,22 @@ from course_utils.models.layers import Normalise, resize
 from course_utils.ops.checks import Pair
 
 
+def checked_images(images: Tensor | Sequence[Tensor]) -> Tensor | list[Tensor]:
+    """Images as they are given, if they are such.
+
+    Raises: ValueError where they are neither floating (B, 3, H, W) nor a list of floating (3, h, w), or there are none.
+    """
+    batch = isinstance(images, Tensor) and images.ndim == 4
+    some = isinstance(images, (list, tuple)) and all(isinstance(image, Tensor) and image.ndim == 3 for image in images)
+    if not (batch or some) or not len(images) or not all(len(i) == 3 and i.is_floating_point() for i in images):
+        what = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else repr(images)[:100]
+        raise ValueError(
+            "images must be floating (B, 3, H, W) in [0, 1], or a list of (3, h, w), but got "
+            f"{what}; divide bytes by 255, and put a single image into a list, `[image]`."
+        )
+    return images if isinstance(images, Tensor) else list(images)
+
+
 def size_of(image: Tensor) -> Pair:
     return image.shape[-2], image.shape[-1]
 

@@ -8,10 +8,17 @@ from course_utils.models.backbones.contract import require_backbone
 from course_utils.models.backbones.resnet import resnet50
 from course_utils.models.detection.anchors import Anchors
 from course_utils.models.detection.heads import box_head, keypoint_head, mask_head
-from course_utils.models.detection.images import batch_images, resize_images, resized_size, scale_target, size_of
+from course_utils.models.detection.images import (
+    batch_images,
+    checked_images,
+    resize_images,
+    resized_size,
+    scale_target,
+    size_of,
+)
 from course_utils.models.detection.roi_heads import RoIHeads
 from course_utils.models.detection.rpn import RPN
-from course_utils.models.detection.targets import Target, checked_images, checked_targets
+from course_utils.models.detection.targets import Target, checked_targets
 from course_utils.models.detection.torchvision_names import (
     fasterrcnn_resnet50_fpn_from_torchvision as fasterrcnn_resnet50_fpn_from_torchvision,
     keypointrcnn_resnet50_fpn_from_torchvision as keypointrcnn_resnet50_fpn_from_torchvision,
@@ -54,7 +61,7 @@ class MaskRCNN(nn.Module):
 
     Differs from torchvision: names of losses; masks are bool, and their probabilities those of the grid.
 
-    Raises: ValueError for what is not a backbone, numbers that cannot be, and images and targets of other forms.
+    Raises: ValueError if `backbone` is not a backbone, for numbers that cannot be, and for images and targets of other forms.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from course_utils.models.detection.quick_targets import (
     sample_regions,
     true_objects,
 )
-from course_utils.models.detection.region_targets import mask_loss as average_mask_loss
+from course_utils.models.detection.region_targets import mask_loss as average_mask_loss, own_maps
 from course_utils.models.detection.targets import Target
 from course_utils.models.layers import conv_norm
 from course_utils.ops.boxes import Weights, batched_nms, decode, generalised_box_iou
@@ -189,4 +189,4 @@ class QuickRoIHeads(nn.Module):
     def grids(self, masks: Tensor, labels: Tensor) -> Tensor:
         """Of masks (N, K, m, m), the probabilities of one class each: (N, m, m)."""
         probabilities = masks.softmax(1) if self.softmax_masks else masks.sigmoid()
-        return probabilities[torch.arange(len(labels), device=labels.device), labels]
+        return own_maps(probabilities, labels)

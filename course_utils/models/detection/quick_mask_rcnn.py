@@ -52,10 +52,12 @@ def quick_mask_rcnn(
             f'The weights "{weights}" are those of 2 classes on the network\'s own backbone, but num_classes is {num_classes!r}'
             f'{"" if backbone is None else " and there is another backbone"}; write `quick_mask_rcnn(2, weights="{weights}")`.'
         )
-    pyramid = FinePyramid(QuickResNet(WIDTHS, 1) if backbone is None else backbone)
-    rpn = CentreRPN(pyramid.channels[-1], small_anchors())
+    pyramid = FinePyramid(small_backbone() if backbone is None else backbone)
+    channels, anchors = pyramid.channels[-1], small_anchors()
     if crowded or weights is not None:
-        rpn.candidates, rpn.kept = (150, 1000), (48, 300)
+        rpn = CentreRPN(channels, anchors, candidates=(150, 1000), kept=(48, 300))
+    else:
+        rpn = CentreRPN(channels, anchors)
     heads = QuickRoIHeads(
         pyramid.channels[0],
         num_classes,
@@ -69,6 +71,11 @@ def quick_mask_rcnn(
     if weights is not None:
         load_own(model, f"quick_mask_rcnn_{weights}.safetensors")
     return model
+
+
+def small_backbone() -> QuickResNet:
+    """A stem and one residual block at each of the strides 4 to 32: maps at strides 2 to 32."""
+    return QuickResNet(WIDTHS, 1)
 
 
 def small_anchors() -> Anchors:

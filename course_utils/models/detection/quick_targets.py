@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from course_utils.models.detection.assignment import some_of
 from course_utils.models.detection.targets import Target
 from course_utils.ops.boxes import box_iou
 from course_utils.ops.checks import Pair
@@ -68,8 +69,9 @@ def sample_regions(
     regions = regions[(regions[:, 3:] > regions[:, 1:3]).all(1)]
     iou = box_iou(regions[:, 1:], objects.boxes) * (regions[:, :1] == objects.image)
     best, match = pad(iou, (0, 1)).max(1)  # with a column of zeros, so that there is a largest without any object
-    with_object = _some_of(best >= MATCHED, sampling.positives * len(image_sizes))
-    without = _some_of(best < MATCHED, sampling.negatives * len(image_sizes))
+    found = best >= MATCHED
+    with_object = some_of(found.nonzero()[:, 0], sampling.positives * len(image_sizes))
+    without = some_of((~found).nonzero()[:, 0], sampling.negatives * len(image_sizes))
     return regions[torch.cat([with_object, without])], pad(match[with_object], (0, len(without)), value=-1)
 
 
@@ -96,9 +98,3 @@ def clip_regions(regions: Tensor, image_sizes: Sequence[Pair]) -> Tensor:
     sizes = regions.new_tensor([(width, height, width, height) for height, width in image_sizes])
     limits = sizes[regions[:, 0].long()]
     return torch.cat([regions[:, :1], regions[:, 1:].clamp(min=0).minimum(limits)], 1)
-
-
-def _some_of(wanted: Tensor, count: int) -> Tensor:
-    """At most `count` places where `wanted` (N,) is true, drawn at random."""
-    places = wanted.nonzero()[:, 0]
-    return places[torch.randperm(len(places), device=places.device)[:count]]

@@ -20,6 +20,11 @@ def mask_targets(masks: Tensor, boxes: Tensor, matches: Tensor, size: IntPair, *
     return roi_align(masks[:, None].to(boxes.dtype), regions, size, aligned=not legacy)[:, 0]
 
 
+def own_maps(maps: Tensor, labels: Tensor) -> Tensor:
+    """Of the maps of all classes (N, K, m, m), that of each region's own class, `labels` int64 (N,): (N, m, m)."""
+    return maps[torch.arange(len(labels), device=labels.device), labels]
+
+
 def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """The mean of binary cross-entropy over the cells of the true class's map; the maps of other classes do not matter.
 
@@ -36,7 +41,7 @@ def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
             "mask_loss needs logits (N, K, m, m), labels (N,) and targets (N, m, m), but the shapes are "
             f"{tuple(logits.shape)}, {tuple(labels.shape)} and {tuple(targets.shape)}."
         )
-    own = logits[torch.arange(len(labels), device=labels.device), labels]  # (N, m, m)
+    own = own_maps(logits, labels)  # (N, m, m)
     total = binary_cross_entropy_with_logits(own, targets.to(own.dtype), reduction="sum")
     return total / max(own.numel(), 1)
 

@@ -15,6 +15,7 @@ from course_utils.models.detection.region_targets import (
     keypoint_targets,
     mask_loss as average_mask_loss,
     mask_targets,
+    own_maps,
     read_keypoints,
 )
 from course_utils.models.detection.targets import Target
@@ -178,7 +179,7 @@ class RoIHeads(nn.Module):
         if self.mask is not None:
             drawn = self.mask(self.pooling(maps, regions, self.grid_size))  # (N, K, m, m)
             labels = torch.cat([found["labels"] for found in detections])
-            grids = drawn[torch.arange(len(labels), device=labels.device), labels].sigmoid()  # (N, m, m)
+            grids = own_maps(drawn, labels).sigmoid()  # (N, m, m)
             for found, grid in zip(detections, grids.split(counts), strict=True):
                 found["mask_grids"] = grid
         if self.keypoints is not None:

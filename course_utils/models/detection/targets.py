@@ -12,22 +12,6 @@ Target = Mapping[str, Tensor]
 """Of one image with n objects: "boxes" (n, 4), "labels" int64 (n,), and what else is learnt: "masks", "keypoints"."""
 
 
-def checked_images(images: Tensor | Sequence[Tensor]) -> Tensor | list[Tensor]:
-    """Images as they are given, if they are such.
-
-    Raises: ValueError for what is neither floating (B, 3, H, W) nor a list of floating (3, h, w), and for no images.
-    """
-    batch = isinstance(images, Tensor) and images.ndim == 4
-    some = isinstance(images, (list, tuple)) and all(isinstance(image, Tensor) and image.ndim == 3 for image in images)
-    if not (batch or some) or not len(images) or not all(len(i) == 3 and i.is_floating_point() for i in images):
-        what = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, Tensor) else repr(images)[:100]
-        raise ValueError(
-            "images must be floating (B, 3, H, W) in [0, 1], or a list of (3, h, w), but got "
-            f"{what}; divide bytes by 255, and put a single image into a list, `[image]`."
-        )
-    return images if isinstance(images, Tensor) else list(images)
-
-
 def checked_targets(targets: Sequence[Target] | None, count: int, num_classes: int) -> list[Target]:
     """The targets of `count` images without what nothing can be learnt from: crowds, and objects whose box has no area.
 

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from course_utils.models.detection.targets import Target
 from course_utils.models.detection.yolact_parts import Outputs
 from course_utils.ops.boxes import box_area
 from course_utils.ops.checks import Pair
 from course_utils.ops.known import on_host
-
-Target = Mapping[str, Tensor]
 
 
 class Truth(NamedTuple):
