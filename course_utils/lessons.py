@@ -24,4 +24,5 @@ LESSONS: dict[int, Lesson] = {
     9: Lesson("09_deeplab", "DeepLab: seeing far without giving up the grid", 100),
     10: Lesson("10_backbones", "Backbones: choose one, and know what it changes", 110),
     11: Lesson("11_boxes_to_masks", "From boxes to masks: one object at a time", 110),
+    12: Lesson("12_mask_rcnn", "Mask R-CNN: all parts, trained together", 110),
 }

@@ -148,6 +148,9 @@ CLAIMED = (
     Claimed(7, "near['B'][score][1] - near['A'][score][1] > 0.04", "live", ("places of B: nearer to B in boundary IoU",),
             "a.value", ">", 0.04),
     Claimed(7, "abs(own_iou - finest_iou) < 0.06", "live", ("places of B in the finest stage: change",), "a.value", "<", 0.06),
+
+    Claimed(12, "scores['ap50'] > 0.7", "live", ("Mask R-CNN: mask AP50",), "a.value", ">", 0.7),
+    Claimed(12, "scores['ap'] > 0.29", "live", ("Mask R-CNN: mask AP",), "a.value", ">", 0.29),
 )
 # fmt: on
 

@@ -92,6 +92,8 @@ QUANTITIES = {
         7, "and nearer to B", "near['B']['boundary IoU'][1] - near['A']['boundary IoU'][1]"
     ),
     "places of B in the finest stage: change": Quantity(7, "more than half of these", "abs(own_iou - finest_iou)"),
+    "Mask R-CNN: mask AP50": Quantity(12, "most cars and persons are found", "scores['ap50']"),
+    "Mask R-CNN: mask AP": Quantity(12, "and these are masks, not boxes", "scores['ap']"),
 }
 
 

@@ -148,6 +148,14 @@ nearest_cell
     - .clamp(0, height - 1)
     + .clamp(0, height - 1).round()
 
+cell_of_the_middle
+    You take the value of the cell in which the middle of a bin lies. Between the centres of four cells, mix the four: that is
+    bilinear interpolation.
+    - (x1 + (x2 - x1) * middles - 0.5).clamp(0, width - 1)
+    + (x1 + (x2 - x1) * middles).floor().clamp(0, width - 1)
+    - (y1 + (y2 - y1) * middles - 0.5).clamp(0, height - 1)
+    + (y1 + (y2 - y1) * middles).floor().clamp(0, height - 1)
+
 weights_swapped
     Your weights are the wrong way round: the nearer a point is to a cell, the *more* this cell counts.
     - ((y.floor(), 1 - y.frac()), (y.ceil(), y.frac()))

@@ -167,8 +167,8 @@ mask_loss = Exercise(
             torch.zeros(0, dtype=torch.int64),
             torch.zeros(0, 3, 2).double(),
         ),
-        (_numbered(-2.75, 0.25, 2, 1, 3, 4), torch.tensor([0, 0]), _numbered(0, 1 / 23, 2, 3, 4)),
-        (_numbered(-6.5, 0.25, 3, 3, 2, 3), torch.tensor([2, 0, 1]), _numbered(0, 1 / 17, 3, 2, 3)),
+        (_numbered(-2.625, 0.25, 2, 1, 3, 4), torch.tensor([0, 0]), _numbered(0, 1 / 23, 2, 3, 4)),
+        (_numbered(-6.375, 0.25, 3, 3, 2, 3), torch.tensor([2, 0, 1]), _numbered(0, 1 / 17, 3, 2, 3)),
         (
             _double(
                 [

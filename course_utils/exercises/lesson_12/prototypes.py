@@ -7,6 +7,7 @@ from torch import Tensor
 
 from course_utils.exercises import Exercise
 from course_utils.exercises.slips import read_slips
+from course_utils.models.detection import yolact_parts
 
 
 def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
@@ -21,6 +22,11 @@ def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> T
     x, y = torch.arange(width), torch.arange(height)  # the cells' first edges; the next ones are one further
     across, down = (x + 1 > x1) & (x < x2), (y + 1 > y1) & (y < y2)  # (n, w), (n, h)
     return (sums.sigmoid() > 0.5) & down[:, :, None] & across[:, None, :]
+
+
+def _by_the_package(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+    height, width = prototypes.shape[1:]
+    return yolact_parts.assemble_masks(prototypes, coefficients, boxes, (height, width))
 
 
 def _numbered(first: float, *shape: int) -> Tensor:
@@ -191,6 +197,7 @@ assemble_masks = Exercise(
         "not implemented for": "`&` joins truth values: compare first, and put each comparison in brackets.",
         "Expected size for first two dimensions": "The prototypes are shared by all instances: they have no axis of instances.",
     },
+    reference=_by_the_package,
     draw=_draw_instances,
     without_loops=True,
     difficulty=2,
