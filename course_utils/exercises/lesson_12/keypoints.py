@@ -14,11 +14,11 @@ from course_utils.models.detection import region_targets
 
 def keypoint_loss(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
     """The keypoint loss of Mask R-CNN. Logits (N, K, m, m): for each of N regions a map for each of K keypoints, a grid that
-    divides the region's box evenly. Keypoints (N, K, 3): x, y in pixels of the image, and 0 if it is unknown where the point is,
-    1 if it is known and hidden, 2 if it is seen. Boxes (N, 4), (x1, y1, x2, y2), with an area. A keypoint counts if its place is
-    known and in the box, the edges included. Then exactly one of the m · m cells is right, that in which it lies (on the right
-    or lower edge the last one), and its loss is the cross-entropy of this choice. Give the mean over all keypoints that count, 0
-    if none does. Logits may be large: the loss stays finite."""
+    divides the region's box evenly. Keypoints (N, K, 3): x, y in pixels of the image, and 0 if it is unknown where the point
+    is, 1 if it is known and hidden, 2 if it is seen. Boxes (N, 4), (x1, y1, x2, y2), with an area. A keypoint counts if its
+    place is known and in the box, the edges included. Then exactly one of the m · m cells is right: the one in which it lies
+    (on the right or lower edge, the last one). Its loss is the cross-entropy of this choice. Give the mean over all keypoints
+    that count, 0 if none does. Logits may be large: the loss stays finite."""
     m = logits.shape[-1]
     places, start, end = keypoints[..., :2], boxes[:, None, :2], boxes[:, None, 2:]
     counts = (keypoints[..., 2] > 0) & ((places >= start) & (places <= end)).all(-1)  # (N, K)

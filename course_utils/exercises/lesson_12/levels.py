@@ -9,11 +9,11 @@ from course_utils.ops import roi
 
 
 def pyramid_level(boxes: Tensor, coarsest: int, finest: int) -> Tensor:
-    """The level of a feature pyramid that each box reads from: boxes (N, 4) in pixels, x1 ≤ x2 and y1 ≤ y2 → whole numbers (N,).
-    What counts is the side of the square that has the same area as the box. With a side of 224 it is level 4, with half of that
-    level 3, with twice that level 5, and so on; a side between two of these reads as the smaller one does. The pyramid has the
-    levels from `finest` to `coarsest` (finest ≤ coarsest): what would read from a level beyond one of them reads from that one. A
-    box without area reads from the finest."""
+    """The level of a feature pyramid that each box reads from: boxes (N, 4) in pixels, x1 ≤ x2 and y1 ≤ y2 → whole numbers
+    (N,). What counts is the side of the square that has the same area as the box. With a side of 224 it is level 4, with half
+    of that level 3, with twice that level 5, and so on; a side between two of these counts as the smaller one. The pyramid
+    has the levels from `finest` to `coarsest` (finest ≤ coarsest): a box that would read from a level beyond either end reads
+    from that end. A box without area reads from the finest."""
     sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sqrt()
     levels = (4 + torch.log2(sides / 224)).floor()
     return levels.clamp(finest, coarsest).long()

@@ -10,10 +10,10 @@ from course_utils.ops.resample import bilinear_sample
 
 
 def paste_mask(mask: Tensor, box: Tensor, size: tuple) -> Tensor:
-    """Draw a mask into an image: mask (h, w), a probability for each cell of a grid that divides a box evenly; box (4,), (x1, y1,
-    x2, y2) in pixels, of any fraction; size (H, W) of the image → (H, W). A pixel belongs to the box if its centre does:
-    x1 ≤ x < x2, and so for y. There it gets the bilinear value of the mask at its centre; beyond the outermost centres of cells,
-    their value goes on. Other pixels are 0. A box may reach beyond the image, or have no area."""
+    """Draw a mask into an image: mask (h, w), a probability for each cell of a grid that divides a box evenly; box (4,), (x1,
+    y1, x2, y2) in pixels, not always whole; size (H, W) of the image → (H, W). A pixel belongs to the box if its centre does:
+    x1 ≤ x < x2, and likewise for y. There it gets the bilinear value of the mask at its centre; beyond the outermost centres
+    of cells, their value goes on. Other pixels are 0. A box may reach beyond the image, or have no area."""
     (height, width), (x1, y1, x2, y2) = mask.shape, box
     x, y = (torch.arange(length).to(box) + 0.5 for length in reversed(size))  # (W,), (H,): the pixels' centres
     across, down = (x - x1) / (x2 - x1) * width, (y - y1) / (y2 - y1) * height  # in cells of the mask
