@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
 from course_utils.datasets import DOWNLOADS, class_of
+from course_utils.datasets.files import read_lines
 
 
 class Archive(NamedTuple):
@@ -174,8 +175,14 @@ def _sha256(path: Path) -> str:
 
 def _recorded(records: Path, url: str) -> str | None:
     """The checksum that an earlier download of this address had on this machine."""
-    lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
-    return dict(reversed(line.split(maxsplit=1)) for line in lines).get(url)
+    repair = f"Delete {records}, and the next downloads are not compared with those before."
+    known: dict[str, str] = {}
+    for number, line in enumerate(read_lines(records, repair) if records.exists() else [], start=1):
+        if len(words := line.split(maxsplit=1)) == 2:
+            known[words[1].strip()] = words[0]
+        elif words:
+            raise ValueError(f"line {number} of {records} should be a checksum and an address, but is {line!r}. {repair}")
+    return known.get(url)
 
 
 def _record(records: Path, seen: Mapping[str, str]) -> None:
