@@ -6,7 +6,6 @@ A notebook in normal form that is executed a second time gives the same bytes, b
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from notebook_sources import real_data_set
+
+from course_utils.whole_files import write_whole
 
 # What a maintainer may have set for own work and what would change the outputs of a lesson; and what lessons run under.
 UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
@@ -44,12 +45,8 @@ def text_of(notebook: NotebookNode) -> str:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write the notebook; the file has its old content or the new one at every moment."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text_of(notebook), encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = text_of(notebook)
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from course_utils.whole_files import write_whole
+
 RANKS = {"not attempted": 0, "error": 1, "wrong": 1, "done": 2, "right": 2}
 
 
@@ -51,7 +53,5 @@ def _raise_status(exercise: str, status: str) -> None:
     if RANKS[status] <= RANKS.get(kept.get(exercise, "not attempted"), 0):
         return
     file = progress_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(kept | {exercise: status}, indent=1, sort_keys=True), encoding="utf-8")
-    temporary.replace(file)
+    text = json.dumps(kept | {exercise: status}, indent=1, sort_keys=True)
+    write_whole(file, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 from course_command.environment import CourseError
+
+from course_utils.whole_files import write_whole
 
 RECORD = ".origin.json"
 
@@ -59,9 +61,7 @@ def copy_for_student(lessons: dict[str, Path], folder: Path) -> list[str]:
         newest = source_hash(original)
         copy = folder / original.name
         if not copy.exists():
-            temporary = copy.with_suffix(".tmp")
-            shutil.copyfile(original, temporary)
-            os.replace(temporary, copy)
+            write_whole(copy, partial(shutil.copyfile, original))
             record[original.name] = newest
         elif record.get(original.name, newest) != newest:
             changed.append(
@@ -99,6 +99,5 @@ def _read_record(folder: Path) -> dict[str, str]:
 
 
 def _write_record(folder: Path, record: dict[str, str]) -> None:
-    temporary = folder / f"{RECORD}.tmp"
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / RECORD)
+    text = json.dumps(record, indent=1) + "\n"
+    write_whole(folder / RECORD, lambda partial: partial.write_text(text, encoding="utf-8"))
