@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from course_utils.datasets import DOWNLOADS, class_of
 from course_utils.datasets.files import read_lines
+from course_utils.locks import held
 
 
 class Archive(NamedTuple):
@@ -119,16 +120,23 @@ def fetch(
 
     `timeout` is the longest silence of the server in seconds, `attempts` how often each archive is tried.
 
-    Raises: ValueError for a name without a source, an archive with wrong bytes, or an incomplete set; ConnectionError where
-    the server cannot be reached or stops; FileExistsError where the folder is there already. In each case nothing is kept.
+    Raises: ValueError for a name without a source, an archive with wrong bytes, an incomplete set, and while another process
+    downloads it; ConnectionError where the server cannot be reached or stops; FileExistsError where the folder is there
+    already. In each case nothing is kept.
     """
     if name not in sources:
         raise ValueError(f"There is no download for {name!r}; choose one of {', '.join(map(repr, sources))}.")
     target = root / name
     if target.exists():
         raise FileExistsError(f"{target} is there already. Delete the folder to download {name!r} again.")
-    root.mkdir(parents=True, exist_ok=True)
-    source, records = sources[name], root / "checksums.txt"
+    with held(root / f".{name}.lock", f"{target} is being downloaded by another process; wait until that has finished."):
+        _fetch(name, sources[name], target, attempts, timeout)
+    return target
+
+
+def _fetch(name: str, source: Source, target: Path, attempts: int, timeout: float) -> None:
+    root = target.parent
+    records = root / "checksums.txt"
     seen: dict[str, str] = {}
     # Beside the target, so that the last step is one rename on the same disk: all or nothing.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as work:
@@ -141,9 +149,8 @@ def fetch(
             _unpack(path, archive, unpacked)
             path.unlink()
         _require_complete(name, unpacked, source.samples)
+        _record(records, seen)
         os.replace(unpacked, target)
-    _record(records, seen)
-    return target
 
 
 def _download(url: str, folder: Path, checksum: str | None, attempts: int, timeout: float) -> Path:
