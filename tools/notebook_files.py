@@ -32,7 +32,7 @@ def read(path: Path) -> NotebookNode:
     Raises: ValueError where the file is missing or is no notebook.
     """
     try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         reason = getattr(error, "message", error)
         raise ValueError(f"{path} should be a Jupyter notebook, but cannot be read: {reason}") from error

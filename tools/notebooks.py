@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
                 renew(path, datasets.present)
                 used = f"{cpu_of_children() - cpu:.0f} s of CPU, {time.monotonic() - begun:.0f} s"
                 print(f"{path.name}: {used}, {path.stat().st_size // 1000} kB")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             text = f"{path.name}: {error}"
             print(text if sys.stderr.isatty() else COLOURS.sub("", text), file=sys.stderr)
             return 1

@@ -82,7 +82,7 @@ def rows_of(file: Path, *, seconds: float) -> list[Row]:
 def read_notebook(file: Path) -> NotebookNode:
     """Raises: ValueError where the file is missing or is no notebook."""
     try:
-        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+        notebook = nbformat.reads(file.read_text(encoding="utf-8-sig"), as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         reason = getattr(error, "message", error)

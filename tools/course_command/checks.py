@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from course_command import environment, lessons
 from course_command.environment import CourseError
 from course_command.processes import Processes, cpu_of_children
 from course_command.results import Part, Result, Step, judge, line, summarise
+
+from course_utils.whole_files import write_whole
 
 # The most work of a lesson's whole process, in multiples of the reference of tools/work.py. On the machine that the
 # design was measured on, these were 120 CPU seconds on one thread, and 180 for lessons 11 and 12.
@@ -137,7 +140,9 @@ def run_notebooks(steps: list[Step], processes: Processes, at_once: int, root: P
             pool.shutdown(cancel_futures=True)
             raise
     seconds |= {result.name: round(result.cpu, 1) for result in results}
-    store.write_text(json.dumps(seconds, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(seconds, indent=1) + "\n"
+    with suppress(OSError):  # only the order of the next run is at stake
+        write_whole(store, lambda partial: partial.write_text(text, encoding="utf-8"))
     return sorted(results, key=lambda result: result.name)
 
 
@@ -157,8 +162,8 @@ def run(step: Step, processes: Processes, *, live: bool = False) -> Result:
 
 def _read_seconds(store: Path) -> dict[str, float]:
     try:
-        return json.loads(store.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {name: float(seconds) for name, seconds in json.loads(store.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from course_command.platforms import this_platform, why_not
 from course_command.progress import run_with_progress
 
+from course_utils.locks import held
+
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "course-installed.json"
 SELF_CHECK = (
@@ -98,7 +100,9 @@ def read_stamp(venv: Path) -> dict:
         stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return stamp if isinstance(stamp, dict) and "extras" in stamp and python_of(venv).exists() else {}
+    extras = stamp.get("extras") if isinstance(stamp, dict) else None
+    whole = isinstance(extras, list) and all(isinstance(extra, str) for extra in extras)
+    return stamp if whole and os.path.exists(python_of(venv)) else {}
 
 
 def fingerprint(root: Path) -> str:
@@ -116,21 +120,31 @@ def install(root: Path, extras: list[str]) -> None:
     if reason := why_not(this_platform()):
         raise CourseError(reason)
     venv = root / ".venv"
-    (venv / STAMP).unlink(missing_ok=True)
-    print("Setting up the course's packages in .venv: minutes the first time, depending on the network.", flush=True)
+    if venv.exists() and not venv.is_dir():
+        raise CourseError(f"{venv} should be a folder, but is a file: give it another name.")
+    busy = f"Another course.py is installing into {venv}; wait until it has finished, then run the same command again."
     try:
-        if venv.exists() and not starts(python_of(venv)):
-            print("The environment in .venv is incomplete; it is made anew.", flush=True)
-            shutil.rmtree(venv)
-        if not venv.exists():
-            run_or_explain(make_command(venv), "Making .venv", root)
-        for command in install_commands(venv, extras):
-            run_or_explain(command, "Installing", root)
-        run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
-        content = {"fingerprint": fingerprint(root), "extras": extras}
-        (venv / STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
+        with held(root / ".venv.lock", busy):
+            _install(root, venv, extras)
+    except ValueError as error:
+        raise CourseError(str(error)) from error
     except OSError as error:
         raise CourseError(f"{error}\n\n{advice([str(error)])}") from error
+
+
+def _install(root: Path, venv: Path, extras: list[str]) -> None:
+    (venv / STAMP).unlink(missing_ok=True)
+    print("Setting up the course's packages in .venv: minutes the first time, depending on the network.", flush=True)
+    if venv.exists() and not starts(python_of(venv)):
+        print("The environment in .venv is incomplete; it is made anew.", flush=True)
+        shutil.rmtree(venv)
+    if not venv.exists():
+        run_or_explain(make_command(venv), "Making .venv", root)
+    for command in install_commands(venv, extras):
+        run_or_explain(command, "Installing", root)
+    run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
+    content = {"fingerprint": fingerprint(root), "extras": extras}
+    (venv / STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def starts(python: Path) -> bool:
