@@ -1,10 +1,14 @@
 """What the processes of the course get of the user's environment: nothing that changes which code they run, or how.
 
-Standard library only, because `course.py` uses it before anything is installed.
+To import it takes the standard library only, because `course.py` does so before anything is installed.
 """
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,6 +49,15 @@ def course_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
+def own_kernel() -> "AsyncKernelManager":
+    """A kernel of the Python that runs this, whatever the user's kernel of the name `python3` starts."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+
+
 def _is_foreign(name: str) -> bool:
-    ours = name in KEPT_OF_PYTHON
-    return name in OF_INSTALLERS | OTHERS or name.startswith(("PYTEST_", "PYTHON")) and not ours
+    if name.startswith("PYTHON"):
+        return name not in KEPT_OF_PYTHON
+    return name.startswith("PYTEST_") or name in OF_INSTALLERS or name in OTHERS

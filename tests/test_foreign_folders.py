@@ -1,7 +1,8 @@
-"""Folders and files as they should not be: not writable, of another kind, empty, damaged. Each is one sentence, nothing is lost."""
+"""Folders and files as they should not be: not writable, of another kind, empty, damaged. A sentence each; nothing is lost."""
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import notebook_files
@@ -12,11 +13,17 @@ from course_command.main import main
 from course_command.processes import Processes
 from course_command.results import Step
 from nbformat.v4 import new_code_cell, new_notebook
+from torch import nn
 
 import notebooks
-from course_utils.exercises import __main__ as exercises_command, progress, report
+from course_utils.exercises import __main__ as exercises_command, progress, report, tasks
 from course_utils.exercises.record import progress_file, read_progress, record
 from course_utils.locks import held
+from course_utils.models import pretrained
+from course_utils.training.__main__ import _read_arguments
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools" / "studies"))
+from study import read_rows
 
 
 @pytest.fixture
@@ -192,3 +199,38 @@ def test_progress_that_may_not_be_read_is_neither_lost_nor_a_stop(kept: Path, mo
         assert read_progress() == {}
         record("b", "right")
     assert json.loads(kept.read_text()) == {"a": "right"}
+
+
+# --- What other processes write down
+
+
+@pytest.mark.slow
+def test_a_line_that_a_dying_kernel_has_half_written_is_passed_over(tmp_path: Path) -> None:
+    first, second = (task.name for task in tasks(1)[:2])
+    lines = [json.dumps({"exercise": first, "status": "right", "misconception": ""}), "[1]", '{"exercise": "x"}']
+    half = json.dumps({"exercise": second, "status": "right", "misconception": ""})[:-9]
+    code = f"# lesson_01\nimport os\nopen(os.environ['COURSE_REPORT'], 'wb').write({chr(10).join([*lines, half]).encode()!r})"
+    notebook_files.write(new_notebook(cells=[new_code_cell(code)]), tmp_path / "ada.ipynb")
+    found = {row.exercise: row.status for row in report.rows_of(tmp_path / "ada.ipynb", seconds=60)}
+    assert (found[first], found[second]) == ("right", "not reached")
+
+
+def test_arguments_of_a_run_that_may_not_be_read_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "arguments.json").mkdir()
+    with pytest.raises(ValueError, match=r"arguments\.json is damaged .*give another --output"):
+        _read_arguments(tmp_path / "arguments.json")
+
+
+def test_weights_of_the_course_that_may_not_be_read_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = next(iter(pretrained.CHECKSUMS))
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(pretrained, "OWN", tmp_path)
+    with pytest.raises(ValueError, match=rf"{name} cannot be read \(Is a directory\); restore it with `git checkout"):
+        pretrained.load_own(nn.Identity(), name)
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path: Path) -> None:
+    (tmp_path / "small.csv").write_bytes("\ufeffvariant,seed\r\na,0\r\n".encode())
+    assert read_rows(tmp_path / "small.csv") == [{"variant": "a", "seed": "0"}]

@@ -129,7 +129,11 @@ def test_rows_that_another_part_of_the_study_wrote_are_kept(tmp_path: Path) -> N
 
 def test_the_second_is_refused_and_the_third_is_not(tmp_path: Path) -> None:
     lock = tmp_path / "folder" / ".lock"
-    with held(lock, "run 'a' is in use"), pytest.raises(ValueError, match="run 'a' is in use"), held(lock, "run 'a' is in use"):
+    with (
+        held(lock, "run 'a' is in use"),
+        pytest.raises(ValueError, match="run 'a' is in use"),
+        held(lock, "run 'a' is in use"),
+    ):
         pass
     assert list(lock.parent.iterdir()) == []
     with held(lock, "in use"):

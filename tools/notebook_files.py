@@ -7,6 +7,7 @@ A notebook in normal form that is executed a second time gives the same bytes, b
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,24 @@ import nbformat
 from nbformat import NotebookNode
 from notebook_sources import real_data_set
 
+from course_utils.surroundings import course_environment
 from course_utils.whole_files import write_whole
 
 # What a maintainer may have set for own work and what would change the outputs of a lesson; and what lessons run under.
 UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COURSE_STRICT": "1", "COURSE_DEVICE": "cpu"}
+# A profile of IPython that nobody has changed, beside the packages.
+PROFILE = {"IPYTHONDIR": str(Path(sys.prefix, "ipython"))}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel compiles each cell under such a name, with its process number in it; warnings print it.
 KERNEL_PATH = re.compile(r"(?<![^\s\"'(])[^\s\"'(]*ipykernel_\d+[/\\]\d+\.py")
+
+
+def kernel_environment() -> dict[str, str]:
+    """The environment that lessons run in."""
+    kept = {name: value for name, value in course_environment().items() if name not in UNSET}
+    return kept | ENVIRONMENT | PROFILE
 
 
 def read(path: Path) -> NotebookNode:

@@ -129,7 +129,9 @@ def fetch(
     target = root / name
     if target.exists():
         raise FileExistsError(f"{target} is there already. Delete the folder to download {name!r} again.")
-    with held(root / f".{name}.lock", f"{target} is being downloaded by another process; wait until that has finished."):
+    with held(
+        root / f".{name}.lock", f"{target} is being downloaded by another process; wait until that has finished."
+    ):
         _fetch(name, sources[name], target, attempts, timeout)
     return target
 
@@ -188,7 +190,9 @@ def _recorded(records: Path, url: str) -> str | None:
         if len(words := line.split(maxsplit=1)) == 2:
             known[words[1].strip()] = words[0]
         elif words:
-            raise ValueError(f"line {number} of {records} should be a checksum and an address, but is {line!r}. {repair}")
+            raise ValueError(
+                f"line {number} of {records} should be a checksum and an address, but is {line!r}. {repair}"
+            )
     return known.get(url)
 
 

@@ -153,7 +153,7 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
 def _read_arguments(file: Path) -> dict:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{file} is damaged ({error}), so that nothing says how the run beside it was made; give another --output, or "
             f"delete {file} if the arguments are the same as then."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_command import environment, lessons
 from course_command.environment import CourseError
-
+from course_utils.surroundings import course_environment
 from course_utils.whole_files import write_whole
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
@@ -31,7 +31,7 @@ def lab(*, port: int | None, browser: bool, reset: list[str], root: Path) -> int
     quieten(root / ".venv")
     first = f"my_notebooks/{next(iter(originals.values())).name}" if originals else "my_notebooks"
     command = lab_command(python, root=root, open_path=first, port=port, browser=browser)
-    settings = {name: value for name, value in os.environ.items() if name != "COURSE_STRICT"}
+    settings = {name: value for name, value in course_environment().items() if name != "COURSE_STRICT"}
     print("Starting JupyterLab; to stop it, press Ctrl-C here twice. Its address:", flush=True)
     if os.name == "nt":  # there, exec leaves the terminal to both
         return subprocess.call(command, env=settings)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from course_command.environment import CourseError
-
 from course_utils.whole_files import write_whole
 
 RECORD = ".origin.json"

@@ -66,7 +66,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a study's table; none where there is no table yet."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet marks what it saves
         return list(csv.DictReader(file))
 
 
