@@ -181,8 +181,9 @@ def test_a_report_that_reaches_no_exercise_says_so_and_fails(
         assert "ModuleNotFoundError: No module named 'no_such_module'" in error
 
 
-def test_the_course_starts_where_python_looks_into_no_folder_by_itself() -> None:
-    found = subprocess.run(
-        [sys.executable, ROOT / "course.py"], env=os.environ | {"PYTHONSAFEPATH": "1"}, capture_output=True, text=True
-    )
-    assert found.returncode == 0 and "course.py lab" in found.stdout, found.stderr
+@pytest.mark.parametrize("words", [[], ["lab", "--reset", "77"]])
+def test_the_course_starts_without_packages_and_where_python_looks_into_no_folder(words: list[str]) -> None:
+    command = [sys.executable, "-S", str(ROOT / "course.py"), *words]
+    found = subprocess.run(command, env=os.environ | {"PYTHONSAFEPATH": "1"}, capture_output=True, text=True)
+    assert ("course.py lab" if not words else "There is no lesson 77") in found.stdout + found.stderr
+    assert found.returncode == len(words[:1])
