@@ -18,7 +18,8 @@ if sys.version_info < OLDEST:
         + "python3.12 course.py lab"
     )
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "tools"), HERE]
 
 from course_command.main import main  # noqa: E402
 

@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all; standard library only, because `course.py` uses it before anything is installed."""
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,16 @@ from pathlib import Path
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file and its folder; it is the old one or the new one whenever it is looked at.
 
-    `write` gets the path of an unfinished file beside it, which takes its place afterwards, and goes if something is raised.
+    `write` gets the path of an unfinished file beside it, which no other process has. That takes its place afterwards, with the
+    mode that the user's other new files have, and goes if something is raised.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
+        partial.open("xb").close()
+        mode = partial.stat().st_mode
         write(partial)
+        partial.chmod(mode)  # libraries that replace the file give it one of their own
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

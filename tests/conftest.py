@@ -13,6 +13,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 for name in ("COURSE_STRICT", "COURSE_STRICT_TIME", "COURSE_REPORT", "COURSE_BUDGET", "COURSE_DEVICE", "COURSE_SEED"):
     os.environ.pop(name, None)
 
+# Tests start processes in other folders.
+if os.environ.get("COURSE_DATA"):
+    os.environ["COURSE_DATA"] = os.path.abspath(os.path.expanduser(os.environ["COURSE_DATA"]))
+
 import pytest  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]

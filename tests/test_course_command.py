@@ -380,11 +380,13 @@ def test_checks_see_none_of_the_users_settings(monkeypatch: pytest.MonkeyPatch, 
     for name in ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "COURSE_DATA", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     monkeypatch.chdir(tmp_path)
-    seen = checks.check_environment("data")
+    monkeypatch.setenv("COURSE_DATA", "data")
+    seen = checks.check_environment()
     assert (seen["OMP_NUM_THREADS"], seen["COURSE_STRICT"], seen["COURSE_DATA"]) == ("1", "1", str(tmp_path / "data"))
     assert not {"MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED"} & set(seen)
-    assert checks.check_environment(None, threads=3)["OMP_NUM_THREADS"] == "3"
-    assert "COURSE_DATA" not in checks.check_environment(None)
+    assert checks.check_environment(threads=3)["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("COURSE_DATA")
+    assert "COURSE_DATA" not in checks.check_environment()
 
 
 def test_real_data_without_a_folder_is_one_sentence(

@@ -6,8 +6,8 @@ A notebook in normal form that is executed a second time gives the same bytes, b
 
 import hashlib
 import json
-import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,24 @@ import nbformat
 from nbformat import NotebookNode
 from notebook_sources import real_data_set
 
+from course_utils.surroundings import course_environment
+from course_utils.whole_files import write_whole
+
 # What a maintainer may have set for own work and what would change the outputs of a lesson; and what lessons run under.
 UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COURSE_STRICT": "1", "COURSE_DEVICE": "cpu"}
+# A profile of IPython that nobody has changed, beside the packages.
+PROFILE = {"IPYTHONDIR": str(Path(sys.prefix, "ipython"))}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The kernel compiles each cell under such a name, with its process number in it; warnings print it.
 KERNEL_PATH = re.compile(r"(?<![^\s\"'(])[^\s\"'(]*ipykernel_\d+[/\\]\d+\.py")
+
+
+def kernel_environment() -> dict[str, str]:
+    """The environment that lessons run in."""
+    kept = {name: value for name, value in course_environment().items() if name not in UNSET}
+    return kept | ENVIRONMENT | PROFILE
 
 
 def read(path: Path) -> NotebookNode:
@@ -31,7 +42,7 @@ def read(path: Path) -> NotebookNode:
     Raises: ValueError where the file is missing or is no notebook.
     """
     try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         reason = getattr(error, "message", error)
         raise ValueError(f"{path} should be a Jupyter notebook, but cannot be read: {reason}") from error
@@ -44,12 +55,8 @@ def text_of(notebook: NotebookNode) -> str:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write the notebook; the file has its old content or the new one at every moment."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text_of(notebook), encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = text_of(notebook)
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:

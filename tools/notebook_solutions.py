@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from course_command.checks import nbval
 from nbformat import NotebookNode
-from notebook_files import ENVIRONMENT, UNSET, code_cells, normalise, read, tags, where, write
+from notebook_files import ENVIRONMENT, code_cells, kernel_environment, normalise, read, tags, where, write
 from notebook_sources import exercises_worked
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -67,11 +67,10 @@ def prove(path: Path, *, seed: int) -> None:
     with TemporaryDirectory(prefix="solved-", dir=path.resolve().parents[1]) as folder:
         solved_path, report = Path(folder, path.name), Path(folder, "report.jsonl")
         write(notebook, solved_path)
-        kept = {name: value for name, value in os.environ.items() if name not in UNSET}
-        settings = ENVIRONMENT | {"COURSE_SEED": str(seed), "COURSE_REPORT": str(report)}
+        settings = kernel_environment() | {"COURSE_SEED": str(seed), "COURSE_REPORT": str(report)}
         settings["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", ENVIRONMENT["OMP_NUM_THREADS"])
         command = nbval(sys.executable, solved_path)
-        ended = subprocess.run(command, cwd=REPOSITORY, env=kept | settings, capture_output=True, text=True)
+        ended = subprocess.run(command, cwd=REPOSITORY, env=settings, capture_output=True, text=True)
         complaints = exercises_not_right(report, int(path.stem[:2]))
     if ended.returncode != 0:
         complaints += [*cells_not_as_stored(ended.stdout, notebook, seed), ended.stdout + ended.stderr]

@@ -9,7 +9,6 @@ python tools/notebooks.py --prove          run solved copies with another seed: 
 
 import argparse
 import copy
-import os
 import re
 import signal
 import sys
@@ -24,10 +23,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from notebook_files import (
-    ENVIRONMENT,
-    UNSET,
     is_normal,
     keep_real_data_outputs,
+    kernel_environment,
     normalise,
     read,
     source_hash,
@@ -38,6 +36,8 @@ from notebook_files import (
 from notebook_rules import no_machine_is_named, size_is_small
 from notebook_solutions import prove, write_solved
 
+from course_utils.surroundings import own_kernel
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SECONDS_A_CELL = 900
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -46,13 +46,13 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def execute(notebook: NotebookNode, folder: Path, *, seconds_a_cell: int = SECONDS_A_CELL) -> NotebookNode:
     """A copy of the notebook, executed in a fresh kernel with `folder` as its working directory.
 
-    Raises: ValueError at the first cell that fails, with its source and the traceback.
+    Raises: ValueError at the first cell that fails, with its source and the traceback, and where no kernel starts.
     """
     executed = copy.deepcopy(notebook)
     reached: list[int] = []
     client = NotebookClient(
         executed,
-        kernel_name="python3",
+        km=own_kernel(),
         timeout=seconds_a_cell,
         startup_timeout=SECONDS_A_CELL,
         record_timing=False,
@@ -61,15 +61,16 @@ def execute(notebook: NotebookNode, folder: Path, *, seconds_a_cell: int = SECON
         resources={"metadata": {"path": str(folder)}},
         on_cell_execute=lambda cell, cell_index: reached.append(cell_index),
     )
-    environment = {name: value for name, value in os.environ.items() if name not in UNSET} | ENVIRONMENT
     try:
-        client.execute(env=environment)
+        client.execute(env=kernel_environment(), cleanup_kc=True)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failed = notebook.cells[reached[-1]]
         reason = str(error)
         if isinstance(error, DeadKernelError):
             reason = f"The kernel died while it executed this cell:\n{failed.source}"
         raise ValueError(f"{where(reached[-1], failed)} fails.\n{reason}") from error
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"The kernel of {sys.executable} did not start: {error}") from error
     return executed
 
 
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
                 renew(path, datasets.present)
                 used = f"{cpu_of_children() - cpu:.0f} s of CPU, {time.monotonic() - begun:.0f} s"
                 print(f"{path.name}: {used}, {path.stat().st_size // 1000} kB")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             text = f"{path.name}: {error}"
             print(text if sys.stderr.isatty() else COLOURS.sub("", text), file=sys.stderr)
             return 1

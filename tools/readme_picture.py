@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 
 from course_utils import datasets, plots
 from course_utils.plots import overlays
+from course_utils.whole_files import write_whole
 
 SIZE = (192, 256)
 STREET, TISSUE = 41, 0
@@ -21,8 +22,7 @@ def main() -> None:
         overlays.draw(row[1], overlays.colour_labels(sample.labels, data.colours), "a class for each pixel")
         overlays.draw(row[2], overlays.colour_instances(sample.instances), "an object for each pixel")
     file = Path(__file__).resolve().parents[1] / "data" / "figures" / "tasks.png"
-    file.parent.mkdir(exist_ok=True)
-    figure.savefig(file, metadata={"Software": None})
+    write_whole(file, lambda partial: figure.savefig(partial, format="png", metadata={"Software": None}))
 
 
 if __name__ == "__main__":

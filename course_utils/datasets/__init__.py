@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from course_utils.datasets.files import require_split
 from course_utils.datasets.samples import DataSet, checked_size
+from course_utils.surroundings import data_folder
 
 DOWNLOADS = Path(__file__).resolve().parents[2] / "data" / "downloads"
 
@@ -81,7 +82,8 @@ def available() -> dict[str, str]:
 def find(name: str) -> Path | None:
     """The folder of a real set: the first of `$COURSE_DATA/NAME` and `data/downloads/NAME` that holds its landmark."""
     landmark = _entry(name).landmark
-    folders = [folder for folder in _places(name) if landmark and (folder / landmark).exists()]
+    # Not Path.exists, which raises where a folder of somebody else may not be looked into.
+    folders = [folder for folder in _places(name) if landmark and os.path.exists(folder / landmark)]
     return folders[0] if folders else None
 
 
@@ -98,12 +100,12 @@ def _entry(name: str) -> Entry:
 
 
 def _places(name: str) -> list[Path]:
-    given = os.environ.get("COURSE_DATA")
-    return ([Path(given).expanduser() / name] if given else []) + [DOWNLOADS / name]
+    given = data_folder()
+    return ([Path(given, name)] if given else []) + [DOWNLOADS / name]
 
 
 def _how_to_get(name: str) -> str:
-    looked = " and ".join(f"{folder} (no {SETS[name].landmark})" for folder in _places(name))
+    looked = " and ".join(f"{folder} (no {SETS[name].landmark} that may be read)" for folder in _places(name))
     return (
         f"The data set {name!r} is not here; looked in {looked}. Three ways to get it: set the environment variable "
         f"COURSE_DATA to a folder that holds it as {name!r}; put its files into {DOWNLOADS / name}; or download it with "

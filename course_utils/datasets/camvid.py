@@ -1,13 +1,16 @@
 """CamVid: street frames from a moving car, 11 classes."""
 
+import re
 from pathlib import Path, PurePosixPath
 
 import torch
 from torch.utils.data import Dataset
 
-from course_utils.datasets.files import read_pair, require_files, require_some, require_split
+from course_utils.datasets.files import read_lines, read_pair, require_files, require_some, require_split
 from course_utils.datasets.samples import VOID, Sample, resize_and_crop
 
+# Two paths, in which there may be spaces, and between them more of those: the first one ends with its suffix.
+PAIR = re.compile(r"(.+?\.(?:png|jpe?g|bmp|tiff?))\s+(.+)", re.IGNORECASE)
 FILE_VALUES = {**{n: n for n in range(11)}, 11: VOID}
 
 
@@ -37,16 +40,10 @@ class CamVid(Dataset[Sample]):
         require_split("camvid", split, self.splits)
         listing = Path(folder) / f"{split}.txt"
         require_files([listing])
-        paths = [
-            Path(folder, *PurePosixPath(entry).parts[-2:]) for entry in listing.read_text(encoding="utf-8").split()
-        ]
+        paths = _pairs(Path(folder), listing)
         require_some(paths, listing, "lines 'train/NAME.png trainannot/NAME.png'")
-        if len(paths) % 2 == 1:
-            raise ValueError(
-                f"{listing} should name an image and a label file on each line, but has an odd number of paths."
-            )
-        require_files(paths)
-        self.images, self.labels = paths[0::2], paths[1::2]
+        self.images, self.labels = [image for image, _ in paths], [labels for _, labels in paths]
+        require_files(self.images + self.labels)
         self.names = tuple(path.stem for path in self.images)
         self.size = size
 
@@ -57,3 +54,22 @@ class CamVid(Dataset[Sample]):
         image, labels = read_pair(self.images[index], self.labels[index], FILE_VALUES)
         sample = Sample(image, labels, torch.full_like(labels, -1))
         return sample if self.size is None else resize_and_crop(sample, self.size)
+
+
+def _pairs(folder: Path, listing: Path) -> list[tuple[Path, Path]]:
+    """The image and the label file that each line of a list names.
+
+    Raises: ValueError for a line that does not name two files.
+    """
+    pairs = []
+    for number, line in enumerate(read_lines(listing), start=1):
+        if not (line := line.strip()):
+            continue
+        if not (found := PAIR.fullmatch(line)):
+            raise ValueError(
+                f"line {number} of {listing} should name an image and a label file, 'train/NAME.png trainannot/NAME.png', but "
+                f"is {line!r}."
+            )
+        image, labels = (PurePosixPath(path.replace("\\", "/")).parts[-2:] for path in found.groups())
+        pairs.append((Path(folder, *image), Path(folder, *labels)))
+    return pairs

@@ -59,8 +59,8 @@ class COCO(Dataset[Sample]):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Sample:
-        image = read_image(self.folder / self.names[index])
         entry = self.file.images[index]
+        image = read_image(self.folder / self.names[index], size=(entry["height"], entry["width"]))
         if image.shape[1:] != (entry["height"], entry["width"]):
             raise ValueError(
                 f"{self.folder / self.names[index]} is {image.shape[1]}×{image.shape[2]}, but {self.file.path} says "

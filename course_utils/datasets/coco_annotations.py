@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.datasets.coco_masks import checked_mask_size, rle_to_mask
 from course_utils.datasets.coco_polygons import polygons_to_mask
-from course_utils.datasets.files import REPAIR, require_files
+from course_utils.datasets.files import REPAIR, read_content, require_files
 from course_utils.datasets.objects import Objects
 from course_utils.ops.boxes import masks_to_boxes
 from course_utils.ops.checks import is_integer, is_number
@@ -77,8 +77,8 @@ def read_json(path: Path) -> Any:
     """
     require_files([path])
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return json.loads(read_content(path))  # bytes, of which it finds out the encoding
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: it is damaged or cut short ({error}). {REPAIR}") from error
 
 

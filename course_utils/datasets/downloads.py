@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
 from course_utils.datasets import DOWNLOADS, class_of
+from course_utils.datasets.files import read_lines
+from course_utils.locks import held
 
 
 class Archive(NamedTuple):
@@ -118,16 +120,25 @@ def fetch(
 
     `timeout` is the longest silence of the server in seconds, `attempts` how often each archive is tried.
 
-    Raises: ValueError for a name without a source, an archive with wrong bytes, or an incomplete set; ConnectionError where
-    the server cannot be reached or stops; FileExistsError where the folder is there already. In each case nothing is kept.
+    Raises: ValueError for a name without a source, an archive with wrong bytes, an incomplete set, and while another process
+    downloads it; ConnectionError where the server cannot be reached or stops; FileExistsError where the folder is there
+    already. In each case nothing is kept.
     """
     if name not in sources:
         raise ValueError(f"There is no download for {name!r}; choose one of {', '.join(map(repr, sources))}.")
     target = root / name
     if target.exists():
         raise FileExistsError(f"{target} is there already. Delete the folder to download {name!r} again.")
-    root.mkdir(parents=True, exist_ok=True)
-    source, records = sources[name], root / "checksums.txt"
+    with held(
+        root / f".{name}.lock", f"{target} is being downloaded by another process; wait until that has finished."
+    ):
+        _fetch(name, sources[name], target, attempts, timeout)
+    return target
+
+
+def _fetch(name: str, source: Source, target: Path, attempts: int, timeout: float) -> None:
+    root = target.parent
+    records = root / "checksums.txt"
     seen: dict[str, str] = {}
     # Beside the target, so that the last step is one rename on the same disk: all or nothing.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as work:
@@ -140,9 +151,8 @@ def fetch(
             _unpack(path, archive, unpacked)
             path.unlink()
         _require_complete(name, unpacked, source.samples)
+        _record(records, seen)
         os.replace(unpacked, target)
-    _record(records, seen)
-    return target
 
 
 def _download(url: str, folder: Path, checksum: str | None, attempts: int, timeout: float) -> Path:
@@ -174,8 +184,16 @@ def _sha256(path: Path) -> str:
 
 def _recorded(records: Path, url: str) -> str | None:
     """The checksum that an earlier download of this address had on this machine."""
-    lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
-    return dict(reversed(line.split(maxsplit=1)) for line in lines).get(url)
+    repair = f"Delete {records}, and the next downloads are not compared with those before."
+    known: dict[str, str] = {}
+    for number, line in enumerate(read_lines(records, repair) if records.exists() else [], start=1):
+        if len(words := line.split(maxsplit=1)) == 2:
+            known[words[1].strip()] = words[0]
+        elif words:
+            raise ValueError(
+                f"line {number} of {records} should be a checksum and an address, but is {line!r}. {repair}"
+            )
+    return known.get(url)
 
 
 def _record(records: Path, seen: Mapping[str, str]) -> None:

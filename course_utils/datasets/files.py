@@ -1,23 +1,34 @@
 """Image and label files of the real data sets: read, checked, and put in order, with errors that name the file and the fix."""
 
+import codecs
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 REPAIR = "Put the original file there, or delete the data set's folder and run 'python -m course_utils.datasets NAME'."
 
 
-def read_image(path: Path) -> Tensor:
+ORIENTATION = 0x0112  # EXIF's number of the tag that says how a camera was held
+
+
+def read_image(path: Path, *, size: tuple[int, int] | None = None) -> Tensor:
     """An image file of 8 bits a channel as (3, H, W) float32 in [0, 1]; grey is repeated, an alpha channel dropped.
+
+    It is turned as its EXIF orientation says, unless its labels, of `size` = (H, W), fit it only as it is stored: many tools
+    that draw labels know nothing of EXIF.
 
     Raises: ValueError where the file is missing, damaged, or of another depth.
     """
     picture = _decode(path)
+    upright = _upright(picture)
+    if size is None or (upright.height, upright.width) == size or (picture.height, picture.width) != size:
+        picture = upright
     if picture.mode.startswith(("I", "F")):
         raise ValueError(f"{path} should have 8 bits a channel, but is of mode {picture.mode!r}. {REPAIR}")
     pixels = torch.from_numpy(np.array(picture.convert("RGB")))
@@ -64,9 +75,34 @@ def read_pair(image_path: Path, label_path: Path, classes: Mapping[int, int]) ->
 
     Raises: ValueError where a file cannot be read, has a foreign value, or the sizes differ.
     """
-    image, labels = read_image(image_path), read_labels(label_path, classes)
+    labels = read_labels(label_path, classes)
+    image = read_image(image_path, size=tuple(labels.shape))
     require_same_size(image, labels, image_path, label_path)
     return image, labels
+
+
+def read_lines(path: Path, repair: str = REPAIR) -> list[str]:
+    """The lines of a text file in UTF-8, with or without a mark, or in UTF-16 with one, as editors on Windows write them.
+
+    Raises: ValueError where the file cannot be read or is no such text; `repair` is the sentence that says what to do.
+    """
+    content = read_content(path, repair)
+    with_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if with_mark else "utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} should be a text in UTF-8, but is not ({error}). {repair}") from error
+
+
+def read_content(path: Path, repair: str = REPAIR) -> bytes:
+    """The bytes of a file.
+
+    Raises: ValueError where it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}). {repair}") from error
 
 
 def require_same_size(image: Tensor, labels: Tensor, image_path: Path, label_path: Path) -> None:
@@ -79,7 +115,7 @@ def require_same_size(image: Tensor, labels: Tensor, image_path: Path, label_pat
 def require_files(paths: Iterable[Path]) -> None:
     """Refuse a data set with a hole at once, not in the middle of an epoch."""
     for path in paths:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ValueError(f"{path} is missing. {REPAIR}")
 
 
@@ -117,9 +153,23 @@ def _decode(path: Path) -> Image.Image:
             picture.load()
     except FileNotFoundError:
         raise ValueError(f"{path} is missing. {REPAIR}") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: it is damaged or cut short ({error}). {REPAIR}") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} is too large to be a picture of a data set ({error}) {REPAIR}") from error
+    except Exception as error:  # decoders raise all kinds on bytes that they do not expect
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ValueError(f"{path} cannot be read ({error.strerror}). {REPAIR}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} cannot be read: it is damaged or cut short ({reason}). {REPAIR}") from error
     return picture
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says; as it is where it says nothing that can be read."""
+    try:
+        turned = picture.getexif().get(ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(picture) if turned else picture
+    except Exception:  # the same decoders, on a block that matters less than the picture
+        return picture
 
 
 def _ranges(values: Iterable[int]) -> str:

@@ -30,7 +30,8 @@ class Nuclei(Dataset[Sample]):
     one. The union of the masks is class 1. Images differ in size and kind. The last fifth of the folders in natural order
     is 'val'.
 
-    Raises: ValueError where a folder is empty or an image missing; later, where a file is damaged or a mask of another size.
+    Raises: ValueError where a folder is empty, or an image or its masks missing; later, where a file is damaged or a mask of
+    another size.
     """
 
     classes = ("background", "nucleus")
@@ -46,6 +47,8 @@ class Nuclei(Dataset[Sample]):
         self.names = last_fifth(names, split)
         require_some(self.names, self.folder, "folders ID with ID/images/ID.png and ID/masks/*.png")
         require_files(self._image(name) for name in self.names)
+        for name in self.names:
+            self._masks(name)
         self.size = size
 
     def __len__(self) -> int:
@@ -61,12 +64,15 @@ class Nuclei(Dataset[Sample]):
     def _image(self, name: str) -> Path:
         return self.folder / name / "images" / f"{name}.png"
 
-    def _instances(self, name: str, image: Tensor) -> Tensor:
+    def _masks(self, name: str) -> list[Path]:
         masks = self.folder / name / "masks"
         paths = sorted(masks.glob("[!.]*.png"))
         require_some(paths, masks, "one PNG file per nucleus")
+        return paths
+
+    def _instances(self, name: str, image: Tensor) -> Tensor:
         instances = torch.zeros(image.shape[-2:], dtype=torch.int64, device="cpu")
-        for number, path in enumerate(paths, start=1):
+        for number, path in enumerate(self._masks(name), start=1):
             mask = read_labels(path, FILE_VALUES)
             require_same_size(image, mask, self._image(name), path)
             instances[mask == 1] = number

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from course_utils.datasets.files import read_pair, require_files, require_some, require_split
+from course_utils.datasets.files import read_lines, read_pair, require_files, require_some, require_split
 from course_utils.datasets.samples import VOID, Sample, resize_and_crop
 
 FILE_VALUES = {1: 1, 2: 0, 3: VOID}
@@ -35,7 +35,7 @@ class Pets(Dataset[Sample]):
         base = Path(folder) / "oxford-iiit-pet"
         listing = base / "annotations" / ("test.txt" if split == "test" else "trainval.txt")
         require_files([listing])
-        names = [line.split()[0] for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.split()[0] for line in read_lines(listing) if line.strip()]
         if split != "test":
             names = [name for n, name in enumerate(names, start=1) if (n % 5 == 0) == (split == "val")]
         require_some(names, listing, "lines 'NAME CLASS SPECIES BREED'" + (", at least five" if split == "val" else ""))

@@ -6,6 +6,7 @@ from torch.utils.data import Dataset
 
 from course_utils.datasets.files import (
     read_ids,
+    read_lines,
     read_pair,
     require_files,
     require_same_size,
@@ -46,7 +47,7 @@ class VOC(Dataset[Sample]):
         base = Path(folder) / "VOCdevkit" / "VOC2012"
         listing = base / "ImageSets" / "Segmentation" / f"{split}.txt"
         require_files([listing])
-        self.names = tuple(listing.read_text(encoding="utf-8").split())
+        self.names = tuple(line.strip() for line in read_lines(listing) if line.strip())
         require_some(self.names, listing, "one image name per line")
         self.images = [base / "JPEGImages" / f"{name}.jpg" for name in self.names]
         self.labels = [base / "SegmentationClass" / f"{name}.png" for name in self.names]

@@ -49,8 +49,12 @@ def _report(files: list[Path], output: Path | None, seconds: float, parser: argp
         out = output.open("w", encoding="utf-8", newline="")
     except OSError as error:
         parser.error(f"--output {output} cannot be written: {error}")
-    with out:
-        return 0 if write_report(files, out, seconds=seconds) else 1
+    try:
+        with out:
+            return 0 if write_report(files, out, seconds=seconds) else 1
+    except OSError as error:
+        print(f"{output} could not be written to its end: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from course_utils.whole_files import write_whole
+
 RANKS = {"not attempted": 0, "error": 1, "wrong": 1, "done": 2, "right": 2}
 
 
@@ -15,17 +17,27 @@ def progress_file() -> Path:
 
 
 def read_progress() -> dict[str, str]:
-    """Status by exercise; empty under `COURSE_STRICT=1`, and where nothing has been kept yet.
+    """Status by exercise; empty under `COURSE_STRICT=1`, where nothing has been kept yet, and where nothing may be read.
 
     A file that cannot be read is set aside under another name, so that nothing in it is lost.
     """
-    file = progress_file()
-    if os.environ.get("COURSE_STRICT") == "1" or not file.exists():
+    if os.environ.get("COURSE_STRICT") == "1":
         return {}
+    try:
+        return _read()
+    except OSError:
+        return {}
+
+
+def _read() -> dict[str, str]:
+    """Raises: OSError where the file can neither be read nor be set aside."""
+    file = progress_file()
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return {name: status for name, status in content.items() if status in RANKS}
-    except (ValueError, AttributeError, TypeError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         file.replace(file.with_suffix(f".unreadable-{os.getpid()}.json"))
         return {}
 
@@ -47,11 +59,9 @@ def record(exercise: str, status: str, misconception: str = "") -> None:
 
 
 def _raise_status(exercise: str, status: str) -> None:
-    kept = read_progress()
+    kept = _read()
     if RANKS[status] <= RANKS.get(kept.get(exercise, "not attempted"), 0):
         return
     file = progress_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(kept | {exercise: status}, indent=1, sort_keys=True), encoding="utf-8")
-    temporary.replace(file)
+    text = json.dumps(kept | {exercise: status}, indent=1, sort_keys=True)
+    write_whole(file, lambda partial: partial.write_text(text, encoding="utf-8"))

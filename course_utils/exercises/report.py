@@ -4,11 +4,11 @@ Formative, not an exam: a solution is one import away. A student's code runs wit
 """
 
 import json
-import os
 import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, TextIO
@@ -19,6 +19,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from course_utils.exercises import tasks
+from course_utils.surroundings import course_environment, own_kernel
 
 LESSON = re.compile(r"\bstart\(\s*lesson\s*=\s*(\d+)|\blesson_(\d\d)\b")
 # COURSE_STRICT would stop at the first claim that a wrong answer breaks; the others would change what the lesson does.
@@ -47,7 +48,7 @@ def write_report(files: Sequence[Path], out: TextIO, *, seconds: float = 600) ->
     The columns are file, exercise, status and misconception. A file that is no notebook of the course gets one line with
     the status `unreadable`. Progress and problems go to the standard error stream. Notebooks are never changed.
 
-    Returns: whether all files could be read.
+    Returns: whether all files could be read, and some exercise of each was reached.
     """
     import csv
 
@@ -59,7 +60,8 @@ def write_report(files: Sequence[Path], out: TextIO, *, seconds: float = 600) ->
             rows = rows_of(file, seconds=seconds)
         except ValueError as error:
             print(error, file=sys.stderr)
-            rows, all_read = [Row(str(file), "", "unreadable")], False
+            rows = [Row(str(file), "", "unreadable")]
+        all_read = all_read and any(row.status not in ("unreadable", "not reached") for row in rows)
         table.writerows(rows)
         out.flush()
     return all_read
@@ -82,7 +84,7 @@ def rows_of(file: Path, *, seconds: float) -> list[Row]:
 def read_notebook(file: Path) -> NotebookNode:
     """Raises: ValueError where the file is missing or is no notebook."""
     try:
-        notebook = nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+        notebook = nbformat.reads(file.read_text(encoding="utf-8-sig"), as_version=4)
         nbformat.validate(notebook)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         reason = getattr(error, "message", error)
@@ -119,11 +121,11 @@ def execute(notebook: NotebookNode, *, seconds: float) -> tuple[dict[str, tuple[
     deadline, reached, stopped = time.monotonic() + seconds, [], ""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         record = Path(folder, "report.jsonl")
-        working_folder, data_folder = Path(folder, "work"), Path(folder, "data")
+        working_folder = Path(folder, "work")
         working_folder.mkdir()
         client = QuietClient(
             notebook,
-            kernel_name="python3",
+            km=own_kernel(),
             allow_errors=True,
             record_timing=False,
             shutdown_kernel="immediate",
@@ -133,26 +135,30 @@ def execute(notebook: NotebookNode, *, seconds: float) -> tuple[dict[str, tuple[
             resources={"metadata": {"path": str(working_folder)}},
         )
         try:
-            client.execute(env=_environment(record, data_folder))
+            client.execute(env=_environment(record, Path(folder)), cleanup_kc=True)
         except CellTimeoutError:
             stopped = f"; stopped after {seconds:g} s"
         except DeadKernelError:
             stopped = "; its kernel died"
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             stopped = f"; its kernel did not start: {error}"
-        lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+        lines = record.read_text(encoding="utf-8", errors="replace").splitlines() if record.exists() else []
     failed = [cell for cell in reached if any(output.output_type == "error" for output in cell.outputs)]
     failed += reached[-1:] if stopped else []
     found = {name: ("error", "") for cell in failed for name in re.findall(r"\bexercise\.(\w+)", cell.source)}
     for line in lines:
-        entry = json.loads(line)
-        found[entry["exercise"]] = entry["status"], entry["misconception"]
+        with suppress(ValueError, TypeError, KeyError):  # of a kernel that died while it wrote, or of a student
+            entry = json.loads(line)
+            found[entry["exercise"]] = entry["status"], entry["misconception"]
+    if not found:
+        errors = [output for cell in failed for output in cell.outputs if output.output_type == "error"]
+        stopped += "; none of its exercises was reached"
+        stopped += f", after {errors[0].ename}: {errors[0].evalue}" if errors else ""
     return found, stopped
 
 
-def _environment(record: Path, data_folder: Path) -> dict[str, str]:
-    """The kernel's environment; the record of progress is the student's here, not that of the person at this computer."""
-    kept = {name: value for name, value in os.environ.items() if name not in UNSET}
-    if "COURSE_DATA" in kept:
-        kept["COURSE_DATA"] = os.path.abspath(kept["COURSE_DATA"])
-    return kept | {"COURSE_REPORT": str(record), "JUPYTER_DATA_DIR": str(data_folder)}
+def _environment(record: Path, folder: Path) -> dict[str, str]:
+    """The kernel's environment; progress and profile are the student's here, not those of the person at this computer."""
+    kept = {name: value for name, value in course_environment().items() if name not in UNSET}
+    own = {"JUPYTER_DATA_DIR": str(folder / "data"), "IPYTHONDIR": str(folder / "ipython")}
+    return kept | own | {"COURSE_REPORT": str(record)}

@@ -45,6 +45,8 @@ def load_own(network: nn.Module, name: str) -> None:
         content = file.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"The course's weights {file} are missing; {remedy}.") from None
+    except OSError as error:
+        raise ValueError(f"The course's weights {file} cannot be read ({error.strerror}); {remedy}.") from error
     if hashlib.sha256(content).hexdigest() != CHECKSUMS[name]:
         raise ValueError(f"{file} is damaged or another file, for its SHA-256 is not the one expected; {remedy}.")
     network.load_state_dict(load(content))

@@ -9,6 +9,7 @@ import json
 import math
 import platform
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from course_utils.datasets import load
 from course_utils.datasets.memory import InMemory
 from course_utils.datasets.transforms import Transform, colour, compose, elastic, flip, scale_and_crop
 from course_utils.devices import device
+from course_utils.locks import held
 from course_utils.models.catalogue import DETECTORS, build
 from course_utils.training.arguments import parse
 from course_utils.training.checkpoints import read_settings
-from course_utils.training.distributed import processes, rank_and_size
+from course_utils.training.distributed import processes, rank_0_first, rank_and_size
 from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
 from course_utils.training.loop import fit
@@ -43,16 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace, place: torch.device) -> None:
     """Train, evaluate, and write what was found."""
-    main_process = rank_and_size()[0] == 0
     torch.manual_seed(options.seed)
-    train_data = InMemory(load(options.data, "train", options.size, download=options.download), samples=options.samples)
+    if options.download:
+        rank_0_first(lambda: load(options.data, "train", options.size, download=True))
+    train_data = InMemory(load(options.data, "train", options.size), samples=options.samples)
     val_data = InMemory(load(options.data, "val", options.size))
     task = _task(options, train_data, val_data, place)
     model = build(options.model, train_data.num_classes).to(place)
-    options.output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as folder:
+        rank_0_first(lambda: _take_folder(options, folder))
+        _run(options, place, model, train_data, task)
+
+
+def _run(options: argparse.Namespace, place: torch.device, model: nn.Module, train_data: InMemory, task: Task) -> None:
+    main_process = rank_and_size()[0] == 0
     checkpoint = options.output / "checkpoint.safetensors"
-    if main_process:
-        _keep_arguments(options, checkpoint)
     run = partial(
         fit,
         model,
@@ -86,6 +93,21 @@ def train(options: argparse.Namespace, place: torch.device) -> None:
     )
     if main_process:
         _write(options, steps, model, history, task.shown)
+
+
+def _take_folder(options: argparse.Namespace, folder: ExitStack) -> None:
+    """Make the run's folder, keep other runs out of it, and write down what was asked for.
+
+    Raises: ValueError where it is in use, holds another run, or cannot be a folder.
+    """
+    used = f"{options.output} belongs to a run that is still going on; wait until it has finished, or give another --output."
+    try:
+        folder.enter_context(held(options.output / ".lock", used))
+    except OSError as error:
+        raise ValueError(
+            f"--output {options.output} cannot be used as a folder ({error.strerror}); give another one."
+        ) from error
+    _keep_arguments(options, options.output / "checkpoint.safetensors")
 
 
 def _task(options: argparse.Namespace, train_data: InMemory, val_data: InMemory, place: torch.device) -> Task:
@@ -131,7 +153,7 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
 def _read_arguments(file: Path) -> dict:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{file} is damaged ({error}), so that nothing says how the run beside it was made; give another --output, or "
             f"delete {file} if the arguments are the same as then."
@@ -139,7 +161,7 @@ def _read_arguments(file: Path) -> dict:
 
 
 def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: History, shown: tuple[str, ...]) -> None:
-    history.table().to_csv(options.output / "history.csv")
+    write_whole(options.output / "history.csv", history.table().to_csv)
     scores = {name: None if math.isnan(value) else value for name, value in history.scores.items()}
     metrics = {
         "model": options.model,
@@ -156,7 +178,8 @@ def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: H
         "torch": torch.__version__,
         "scores": scores,
     }
-    (options.output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(metrics, indent=2) + "\n"
+    write_whole(options.output / "metrics.json", lambda partial: partial.write_text(text, encoding="utf-8"))
     found = ", ".join(f"{name} {history.scores[name]:.3f}" for name in shown)
     print(f"After {steps} steps and {history.cpu_seconds:.0f} CPU seconds: {found}")
 

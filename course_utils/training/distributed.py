@@ -11,8 +11,9 @@ of one process only approximately, see `instance_objectives.detection_loss`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -35,7 +36,8 @@ def processes(device: torch.device) -> Iterator[torch.device]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # The others wait so long where rank 0 has something to do first.
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(hours=3))
     try:
         yield device
     finally:
@@ -62,6 +64,22 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
         tensor = tensor.clone()
         dist.all_reduce(tensor)
     return tensor
+
+
+def rank_0_first(act: Callable[[], object]) -> None:
+    """Let rank 0 do something, such as a download, while the others wait; if it cannot, it says why and the others end, too.
+
+    Raises: what `act` raises, in rank 0; SystemExit in the others.
+    """
+    done = False
+    try:
+        if rank_and_size()[0] == 0:
+            act()
+            done = True
+    finally:
+        done = bool(from_rank_0(done))
+    if not done:
+        raise SystemExit(1)
 
 
 def from_rank_0(number: float) -> float:

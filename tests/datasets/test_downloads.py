@@ -374,3 +374,26 @@ def test_every_real_set_has_a_source_with_encrypted_transport() -> None:
     assert set(SOURCES) == {name for name, entry in datasets.SETS.items() if entry.landmark}
     for source in SOURCES.values():
         assert all(archive.url.startswith("https://") for archive in source.archives)
+
+
+def test_the_second_of_two_downloads_is_refused_by_name(server: Server, tmp_path: Path) -> None:
+    def ask_again(request: BaseHTTPRequestHandler) -> None:
+        with pytest.raises(ValueError, match=r"camvid is being downloaded by another process; wait"):
+            fetch("camvid", sources=camvid_at(server), root=tmp_path)
+        sends(WHOLE)(request)
+
+    server.answers["/camvid.zip"] = [ask_again]
+    fetch("camvid", sources=camvid_at(server), root=tmp_path, attempts=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["camvid", "checksums.txt"]
+    assert server.requests == ["/camvid.zip"]
+
+
+def test_checksums_that_cannot_be_written_keep_nothing(server: Server, tmp_path: Path) -> None:
+    def take_its_place(request: BaseHTTPRequestHandler) -> None:
+        (tmp_path / "checksums.txt").mkdir()
+        sends(WHOLE)(request)
+
+    server.answers["/camvid.zip"] = [take_its_place]
+    with pytest.raises(OSError, match="checksums.txt"):
+        fetch("camvid", sources=camvid_at(server), root=tmp_path, attempts=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["checksums.txt"]

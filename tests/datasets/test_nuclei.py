@@ -81,7 +81,7 @@ def test_no_masks(folder: Path) -> None:
     for path in (folder / "stage1_train" / "a1" / "masks").iterdir():
         path.unlink()
     with pytest.raises(ValueError, match=r"a1/masks is empty or missing: expected one PNG file per nucleus"):
-        Nuclei(folder)[0]
+        Nuclei(folder)
 
 
 def test_a_mask_of_another_size(folder: Path) -> None:

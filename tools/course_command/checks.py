@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from course_command import environment, lessons
 from course_command.environment import CourseError
 from course_command.processes import Processes, cpu_of_children
 from course_command.results import Part, Result, Step, judge, line, summarise
+from course_utils.surroundings import course_environment, data_folder
+from course_utils.whole_files import write_whole
 
 # The most work of a lesson's whole process, in multiples of the reference of tools/work.py. On the machine that the
 # design was measured on, these were 120 CPU seconds on one thread, and 180 for lessons 11 and 12.
@@ -39,9 +42,8 @@ def test(*, numbers: list[str], fast: bool, real_data: bool, seed: int | None, t
         raise CourseError("--threads goes with --seed N: everything else runs with one thread.")
     if fast and numbers:
         raise CourseError("--fast runs no notebooks: leave out either it or the lessons' numbers.")
-    data = os.environ.get("COURSE_DATA")
     if real_data:
-        if not (data and Path(data).is_dir()):
+        if not os.path.isdir(data_folder() or ""):
             raise CourseError(
                 "`test --real-data` needs the real data sets: set COURSE_DATA to the folder that holds camvid, em, nuclei."
             )
@@ -53,7 +55,7 @@ def test(*, numbers: list[str], fast: bool, real_data: bool, seed: int | None, t
     elif not fast:
         notebooks = stored_steps(python, chosen) + ([] if real_data else solved_steps(python, chosen, SOLVED_SEED))
     code = [] if numbers or seed is not None else code_steps(python, fast, real_data)
-    with Processes(root, check_environment(data, threads or 1)) as processes:
+    with Processes(root, check_environment(threads or 1)) as processes:
         parts = [timed(step.name, partial(run_alone, step, processes)) for step in code]
         if notebooks:
             at_once = 2 if threads in (None, 1) else 1
@@ -61,12 +63,16 @@ def test(*, numbers: list[str], fast: bool, real_data: bool, seed: int | None, t
     return summarise(parts)
 
 
-def check_environment(data: str | None, threads: int = 1) -> dict[str, str]:
+def check_environment(threads: int = 1) -> dict[str, str]:
     """The environment that checks run in: claims raise, and nothing of what the user has set for own work."""
-    unset = ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "COURSE_DATA")
-    kept = {name: value for name, value in os.environ.items() if name not in unset}
-    found = {"COURSE_DATA": str(Path(data).absolute())} if data else {}
-    return {"COURSE_DEVICE": "cpu", **kept, **found, "OMP_NUM_THREADS": str(threads), "COURSE_STRICT": "1"}
+    unset = ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED")
+    kept = {name: value for name, value in course_environment().items() if name not in unset}
+    always = {
+        "OMP_NUM_THREADS": str(threads),
+        "COURSE_STRICT": "1",
+        "IPYTHONDIR": str(environment.ROOT / ".venv/ipython"),
+    }
+    return {"COURSE_DEVICE": "cpu"} | kept | always
 
 
 def code_steps(python: str, fast: bool, real_data: bool) -> list[Step]:
@@ -137,7 +143,9 @@ def run_notebooks(steps: list[Step], processes: Processes, at_once: int, root: P
             pool.shutdown(cancel_futures=True)
             raise
     seconds |= {result.name: round(result.cpu, 1) for result in results}
-    store.write_text(json.dumps(seconds, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(seconds, indent=1) + "\n"
+    with suppress(OSError):  # only the order of the next run is at stake
+        write_whole(store, lambda partial: partial.write_text(text, encoding="utf-8"))
     return sorted(results, key=lambda result: result.name)
 
 
@@ -157,8 +165,8 @@ def run(step: Step, processes: Processes, *, live: bool = False) -> Result:
 
 def _read_seconds(store: Path) -> dict[str, float]:
     try:
-        return json.loads(store.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {name: float(seconds) for name, seconds in json.loads(store.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
@@ -167,4 +175,4 @@ def notebooks(*, numbers: list[str], options: list[str], root: Path) -> int:
     chosen = lessons.select(lessons.find(root), numbers)
     python = str(environment.ensure(root=root))
     command = [python, str(root / "tools" / "notebooks.py"), *(chosen if numbers else ()), *options]
-    return subprocess.call(command, env=check_environment(os.environ.get("COURSE_DATA")))
+    return subprocess.call(command, env=check_environment())

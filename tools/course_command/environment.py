@@ -15,6 +15,9 @@ from pathlib import Path
 
 from course_command.platforms import this_platform, why_not
 from course_command.progress import run_with_progress
+from course_utils.locks import held
+from course_utils.surroundings import course_environment
+from course_utils.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "course-installed.json"
@@ -98,7 +101,9 @@ def read_stamp(venv: Path) -> dict:
         stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return stamp if isinstance(stamp, dict) and "extras" in stamp and python_of(venv).exists() else {}
+    extras = stamp.get("extras") if isinstance(stamp, dict) else None
+    whole = isinstance(extras, list) and all(isinstance(extra, str) for extra in extras)
+    return stamp if whole and os.path.exists(python_of(venv)) else {}
 
 
 def fingerprint(root: Path) -> str:
@@ -116,27 +121,37 @@ def install(root: Path, extras: list[str]) -> None:
     if reason := why_not(this_platform()):
         raise CourseError(reason)
     venv = root / ".venv"
-    (venv / STAMP).unlink(missing_ok=True)
-    print("Setting up the course's packages in .venv: minutes the first time, depending on the network.", flush=True)
+    if venv.exists() and not venv.is_dir():
+        raise CourseError(f"{venv} should be a folder, but is a file: give it another name.")
+    busy = f"Another course.py is installing into {venv}; wait until it has finished, then run the same command again."
     try:
-        if venv.exists() and not starts(python_of(venv)):
-            print("The environment in .venv is incomplete; it is made anew.", flush=True)
-            shutil.rmtree(venv)
-        if not venv.exists():
-            run_or_explain(make_command(venv), "Making .venv", root)
-        for command in install_commands(venv, extras):
-            run_or_explain(command, "Installing", root)
-        run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
-        content = {"fingerprint": fingerprint(root), "extras": extras}
-        (venv / STAMP).write_text(json.dumps(content) + "\n", encoding="utf-8")
+        with held(root / ".venv.lock", busy):
+            _install(root, venv, extras)
+    except ValueError as error:
+        raise CourseError(str(error)) from error
     except OSError as error:
         raise CourseError(f"{error}\n\n{advice([str(error)])}") from error
+
+
+def _install(root: Path, venv: Path, extras: list[str]) -> None:
+    (venv / STAMP).unlink(missing_ok=True)
+    print("Setting up the course's packages in .venv: minutes the first time, depending on the network.", flush=True)
+    if venv.exists() and not starts(python_of(venv)):
+        print("The environment in .venv is incomplete; it is made anew.", flush=True)
+        shutil.rmtree(venv)
+    if not venv.exists():
+        run_or_explain(make_command(venv), "Making .venv", root)
+    for command in install_commands(venv, extras):
+        run_or_explain(command, "Installing", root)
+    run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
+    text = json.dumps({"fingerprint": fingerprint(root), "extras": extras}) + "\n"
+    write_whole(venv / STAMP, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def starts(python: Path) -> bool:
     """Whether an environment's Python runs and is new enough for the course."""
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return python.exists() and subprocess.run([python, "-c", check], capture_output=True).returncode == 0
+    return python.exists() and _succeeds([str(python), "-c", check])
 
 
 def make_command(venv: Path) -> list[str]:
@@ -153,13 +168,23 @@ def install_commands(venv: Path, extras: list[str]) -> list[list[str]]:
     if uv := shutil.which("uv"):
         return [[uv, "pip", "install", "--python", python, *what]]
     commands = [[python, "-m", "pip", "install", "--disable-pip-version-check", *what]]
-    if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode != 0:
+    if not _succeeds([python, "-m", "pip", "--version"]):
         commands.insert(0, [python, "-m", "ensurepip"])  # uv made this environment, and uv is gone
     return commands
 
 
+def installing() -> dict[str, str]:
+    """The environment of installers: nothing of the user's that has them install other things, or elsewhere."""
+    kept = {name: value for name, value in course_environment().items() if name != "PYTHONPATH"}
+    return kept | {"PIP_USER": "0"}  # said, because a file of pip's may say otherwise
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, env=installing()).returncode == 0
+
+
 def run_or_explain(command: list[str], what: str, root: Path) -> None:
-    code, lines = run_with_progress(command, what, cwd=root)
+    code, lines = run_with_progress(command, what, cwd=root, environment=installing())
     if code != 0:
         raise CourseError("\n".join([*lines[-15:], "", f"{what} failed. {advice(lines)}"]))
 

@@ -4,10 +4,13 @@ import json
 import os
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from course_command import environment, lessons
 from course_command.environment import CourseError
+from course_utils.surroundings import course_environment
+from course_utils.whole_files import write_whole
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
@@ -28,7 +31,7 @@ def lab(*, port: int | None, browser: bool, reset: list[str], root: Path) -> int
     quieten(root / ".venv")
     first = f"my_notebooks/{next(iter(originals.values())).name}" if originals else "my_notebooks"
     command = lab_command(python, root=root, open_path=first, port=port, browser=browser)
-    settings = {name: value for name, value in os.environ.items() if name != "COURSE_STRICT"}
+    settings = {name: value for name, value in course_environment().items() if name != "COURSE_STRICT"}
     print("Starting JupyterLab; to stop it, press Ctrl-C here twice. Its address:", flush=True)
     if os.name == "nt":  # there, exec leaves the terminal to both
         return subprocess.call(command, env=settings)
@@ -49,8 +52,9 @@ def check_port(port: int) -> None:
 def quieten(venv: Path) -> None:
     """Make JupyterLab's defaults in this environment ask for no news; the user's own settings stay as they are."""
     path = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(QUIET, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(QUIET, indent=1) + "\n"
+    with suppress(OSError):  # an environment that only an administrator may write shows its news
+        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def lab_command(python: Path, *, root: Path, open_path: str, port: int | None, browser: bool) -> list[str]:

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 from course_command.environment import CourseError
+from course_utils.whole_files import write_whole
 
 RECORD = ".origin.json"
 
@@ -40,28 +41,46 @@ def with_real_data(lessons: dict[str, Path]) -> dict[str, Path]:
 
 
 def _has_real_data(path: Path) -> bool:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return any("real-data" in cell["metadata"].get("tags", []) for cell in cells)
+    return any("real-data" in cell.get("metadata", {}).get("tags", []) for cell in _cells(path))
 
 
 def source_hash(path: Path) -> str:
     """Hash of what a student reads and edits in a notebook: a run that changes nothing but outputs leaves it."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = _cells(path)
     return hashlib.sha256(json.dumps([[c["cell_type"], c["source"]] for c in cells]).encode()).hexdigest()
 
 
+def _cells(path: Path) -> list[dict]:
+    """The cells of a lesson's notebook.
+
+    Raises: CourseError where the file is none.
+    """
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        if not all({"cell_type", "source"} <= set(cell) for cell in cells):
+            raise ValueError("a cell lacks its type or its source")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CourseError(
+            f"{path} is no notebook ({error}): restore it with `git checkout -- notebooks/{path.name}` in the course's folder, "
+            "or take it from a new copy of the course."
+        ) from error
+    return cells
+
+
 def copy_for_student(lessons: dict[str, Path], folder: Path) -> list[str]:
-    """Copy the lessons that the folder does not hold yet; returns a line for each that has changed since its copy."""
-    folder.mkdir(exist_ok=True)
+    """Copy the lessons that the folder does not hold yet; returns a line for each that has changed since its copy.
+
+    An empty file, as a full disk leaves it, is no copy.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CourseError(f"{folder} should be a folder, but is a file: give it another name.")
     record = _read_record(folder)
     changed = []
     for number, original in lessons.items():
         newest = source_hash(original)
         copy = folder / original.name
-        if not copy.exists():
-            temporary = copy.with_suffix(".tmp")
-            shutil.copyfile(original, temporary)
-            os.replace(temporary, copy)
+        if not copy.exists() or copy.stat().st_size == 0:
+            write_whole(copy, partial(shutil.copyfile, original))
             record[original.name] = newest
         elif record.get(original.name, newest) != newest:
             changed.append(
@@ -99,6 +118,5 @@ def _read_record(folder: Path) -> dict[str, str]:
 
 
 def _write_record(folder: Path, record: dict[str, str]) -> None:
-    temporary = folder / f"{RECORD}.tmp"
-    temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / RECORD)
+    text = json.dumps(record, indent=1) + "\n"
+    write_whole(folder / RECORD, lambda partial: partial.write_text(text, encoding="utf-8"))

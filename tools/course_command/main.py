@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from course_command import checks
-from course_command.environment import ROOT, CourseError
+from course_command.environment import ROOT, CourseError, advice
 from course_command.lab import lab
 
 HELP = """\
@@ -76,6 +76,9 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         return dispatch(chosen, root)
     except CourseError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error}\n\n{advice([str(error)])}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 
-def run_with_progress(command: list[str], what: str, *, cwd: Path) -> tuple[int, list[str]]:
+def run_with_progress(
+    command: list[str], what: str, *, cwd: Path, environment: dict[str, str]
+) -> tuple[int, list[str]]:
     """Run a command; returns its exit status and its output's lines, standard error included.
 
     On a terminal one line shows the seconds so far and the newest line of the output; elsewhere all lines are printed.
@@ -17,6 +19,7 @@ def run_with_progress(command: list[str], what: str, *, cwd: Path) -> tuple[int,
     process = subprocess.Popen(
         command,
         cwd=cwd,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,14 +6,14 @@ A study is a script beside this file, `python tools/studies/NAME.py [--seeds 0 1
 
 import argparse
 import csv
-import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+
+from course_utils.whole_files import write_whole
 
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 
@@ -39,28 +39,34 @@ def run_study(
     if unknown:
         raise ValueError(f"The study {name} has no {sorted(unknown)}; its variants are {sorted(variants)}.")
     path = folder / f"{name}.csv"
-    rows = read_rows(path)
     for seed in given.seeds:
         for variant in given.only:
-            if any(row["variant"] == variant and row["seed"] == str(seed) for row in rows):
+            if _has(read_rows(path), variant, seed):
                 continue
             start = time.process_time()
             measured = variants[variant](seed)
-            rows.append(
+            row = (
                 {"variant": variant, "seed": str(seed)}
                 | {key: f"{value:.4f}" if isinstance(value, float) else str(value) for key, value in measured.items()}
                 | {"cpu_seconds": f"{time.process_time() - start:.0f}", "processor": platform.machine()}
                 | {"torch": torch.__version__.split("+")[0]}
             )
-            write_rows(path, rows)
-            print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+            # Read again, because other parts of the study may have been run meanwhile.
+            rows = read_rows(path)
+            if not _has(rows, variant, seed):
+                write_rows(path, [*rows, row])
+            print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+
+
+def _has(rows: list[dict[str, str]], variant: str, seed: int) -> bool:
+    return any(row["variant"] == variant and row["seed"] == str(seed) for row in rows)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a study's table; none where there is no table yet."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # a spreadsheet marks what it saves
         return list(csv.DictReader(file))
 
 
@@ -73,11 +79,11 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
     if any(list(row) != columns for row in rows):
         raise ValueError(f"All rows of {path.name} must have the columns {columns}; move the old table away.")
     order = list(dict.fromkeys(row["variant"] for row in rows))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".csv")
-    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns, lineterminator="\n")
-        table.writeheader()
-        table.writerows(sorted(rows, key=lambda row: (order.index(row["variant"]), int(row["seed"]))))
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, columns, lineterminator="\n")
+            table.writeheader()
+            table.writerows(sorted(rows, key=lambda row: (order.index(row["variant"]), int(row["seed"]))))
+
+    write_whole(path, write)
