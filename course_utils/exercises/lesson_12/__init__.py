@@ -11,11 +11,11 @@ from course_utils.exercises.lesson_12.samples import sampled_mask_loss
 
 TASKS = (
     pyramid_level,
-    roi_pool_cost,
     cut_regions,
     mask_loss,
     sampled_mask_loss,
     paste_mask,
+    roi_pool_cost,
     keypoint_loss,
     assemble_masks,
 )

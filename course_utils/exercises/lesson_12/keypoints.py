@@ -18,7 +18,7 @@ def keypoint_loss(logits: Tensor, keypoints: Tensor, boxes: Tensor) -> Tensor:
     is, 1 if it is known and hidden, 2 if it is seen. Boxes (N, 4), (x1, y1, x2, y2), with an area. A keypoint counts if its
     place is known and in the box, the edges included. Then exactly one of the m · m cells is right: the one in which it lies
     (on the right or lower edge, the last one). Its loss is the cross-entropy of this choice. Give the mean over all keypoints
-    that count, 0 if none does. Logits may be large: the loss stays finite."""
+    that count, and if none does, a 0 that depends on the logits. Logits may be large: the loss stays finite."""
     m = logits.shape[-1]
     places, start, end = keypoints[..., :2], boxes[:, None, :2], boxes[:, None, 2:]
     counts = (keypoints[..., 2] > 0) & ((places >= start) & (places <= end)).all(-1)  # (N, K)
@@ -169,6 +169,95 @@ logarithm_of_a_softmax
     no number to learn from: `cross_entropy` takes the logits and does both at once.
     - F.cross_entropy(logits[counts].flatten(1),
     + F.nll_loss(logits[counts].flatten(1).softmax(1).log(),
+
+next_cell
+    Your cells are one too far. They are counted from 0: a place at 0.7 cells is in cell 0.
+    - .long().clamp(max=m - 1)
+    + .ceil().long().clamp(max=m - 1)
+
+half_a_cell_taken_off
+    You take half a cell off before you cut off the fraction. The half is for *reading* between centres; here it only counts in
+    which cell the place lies.
+    - / (end - start) * m).long()
+    + / (end - start) * m - 0.5).clamp(min=0).long()
+
+one_cell_too_few
+    You lay m - 1 cells over the box. The map has m of them along each side.
+    - / (end - start) * m)
+    + / (end - start) * (m - 1))
+
+from_the_images_corner
+    You measure places from the corner of the image. The grid begins at the box: take x1 off x, and y1 off y.
+    - ((places - start) / (end - start) * m).long().clamp(max=m - 1)
+    + (places / (end - start) * m).long().clamp(0, m - 1)
+
+width_and_height_swapped
+    You divide x by the height of the box and y by its width. Each goes with its own side.
+    - / (end - start) * m)
+    + / (end - start).flip(-1) * m)
+
+square_box
+    You take the box for a square with its longer side. Divide x by its width and y by its height.
+    - / (end - start) * m)
+    + / (end - start).amax(-1, keepdim=True) * m)
+
+box_read_as_y_x
+    You read the boxes as (y1, x1, y2, x2). x comes first.
+    - boxes[:, None, :2], boxes[:, None, 2:]
+    + boxes[:, None, :2].flip(-1), boxes[:, None, 2:].flip(-1)
+
+softmax_over_rows
+    Your softmax goes over one row of the map. All m · m cells of a map compete: flatten it first.
+    - F.cross_entropy(logits[counts].flatten(1),
+    + F.nll_loss(logits[counts].log_softmax(-1).flatten(1),
+
+softmax_over_all_maps
+    Your softmax goes over the cells of all maps of a region together. Each keypoint has a map of its own, and its cells compete
+    with each other only.
+    - F.cross_entropy(logits[counts].flatten(1),
+    + F.nll_loss(logits.flatten(1).log_softmax(1).reshape(logits.shape)[counts].flatten(1),
+
+row_and_column_apart
+    You choose a row and a column, each by itself. It is one choice among m · m cells.
+    - F.cross_entropy(logits[counts].flatten(1), y * m + x, reduction="sum")
+    + F.cross_entropy(logits[counts].sum(2), x, reduction="sum") + F.cross_entropy(logits[counts].sum(1), y, reduction="sum")
+
+only_x_in_the_box
+    You look only whether x is in the box. y has to be in it as well.
+    - & ((places >= start) & (places <= end)).all(-1)
+    + & ((places >= start) & (places <= end))[..., 0]
+    - .long().clamp(max=m - 1)
+    + .long().clamp(0, m - 1)
+
+mean_over_the_known
+    You divide by the number of known keypoints. Those outside the box do not count in the mean either.
+    - max(len(x), 1)
+    + max(int((keypoints[..., 2] > 0).sum()), 1)
+
+mean_over_cells
+    You divide by m · m as well. The mean is over keypoints: each has one loss, however many cells its map has.
+    - max(len(x), 1)
+    + (max(len(x), 1) * m * m)
+
+minus_forgotten
+    Your loss is below 0: it is *minus* the logarithm of the probability of the right cell.
+    - return total
+    + return -total
+
+hidden_ones_for_half
+    You weigh hidden keypoints less than seen ones. All that count weigh the same.
+    - F.cross_entropy(logits[counts].flatten(1), y * m + x, reduction="sum")
+    + (F.cross_entropy(logits[counts].flatten(1), y * m + x, reduction="none") * keypoints[..., 2][counts] / 2).sum()
+
+rounded_places
+    You round places to whole pixels. They may lie anywhere in a pixel: take their numbers as they are.
+    - places, start, end = keypoints[..., :2],
+    + places, start, end = keypoints[..., :2].round(),
+
+rounded_boxes
+    You round the boxes to whole pixels. Their edges may lie inside a pixel: take their numbers as they are.
+    - boxes[:, None, :2], boxes[:, None, 2:]
+    + boxes[:, None, :2].round(), boxes[:, None, 2:].round()
 
 softmax_twice
     You take the softmax of what `cross_entropy` takes the softmax of, too. It wants the logits.

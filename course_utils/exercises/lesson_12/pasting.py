@@ -161,6 +161,66 @@ first_edge_left_out
     - x >= x1
     + x > x1
 
+both_edges_counted
+    A pixel whose centre lies exactly on x2 or y2 does not belong to the box: x1 ≤ x < x2. In your answer, it does.
+    - y < y2
+    + y <= y2
+    - x < x2
+    + x <= x2
+    - values, 0)
+    + values.nan_to_num(0), 0)
+
+pixels_touched
+    You draw in every pixel that the box touches. Only the centre of a pixel decides whether it belongs to the box.
+    - y >= y1) & (y < y2)
+    + y + 0.5 > y1) & (y - 0.5 < y2)
+    - x >= x1) & (x < x2)
+    + x + 0.5 > x1) & (x - 0.5 < x2)
+    - values, 0)
+    + values.nan_to_num(0), 0)
+
+pixels_within
+    You draw in the pixels that lie in the box as a whole. The centre of a pixel decides whether it belongs to the box.
+    - y >= y1) & (y < y2)
+    + y - 0.5 >= y1) & (y + 0.5 <= y2)
+    - x >= x1) & (x < x2)
+    + x - 0.5 >= x1) & (x + 0.5 <= x2)
+
+box_cut_off_first
+    You cut the box off at the image before you stretch the mask over it, so that all of the mask is squeezed into what is left.
+    Stretch it over the whole box; what lies beyond the image is not seen.
+    - = mask.shape, box
+    + = mask.shape, torch.minimum(box.clamp(min=0), box.new_tensor([size[1], size[0], size[1], size[0]]))
+
+upside_down
+    Your mask is drawn upside down. Its first row lies at the top of the box.
+    - mask[None, None]
+    + mask[None, None].flip(-2)
+
+mirrored
+    Your mask is mirrored. Its first column lies at the left of the box.
+    - mask[None, None]
+    + mask[None, None].flip(-1)
+
+width_one_too_small
+    You divide by x2 - x1 - 1. Corners are continuous coordinates: from 2 to 10 it is 8 pixels.
+    - (x - x1) / (x2 - x1) * width
+    + (x - x1) / (x2 - x1 - 1) * width
+    - (y - y1) / (y2 - y1) * height
+    + (y - y1) / (y2 - y1 - 1) * height
+
+shares_for_cells
+    Your points are shares of the box, from 0 to 1. `bilinear_sample` takes cells of the mask: times its width and its height.
+    - / (x2 - x1) * width
+    + / (x2 - x1)
+    - / (y2 - y1) * height
+    + / (y2 - y1)
+
+decided
+    You cut off at one half. Asked for are the probabilities: whoever calls this may want another threshold.
+    - torch.where(inside, values, 0)
+    + (inside & (values > 0.5)).to(mask)
+
 nan_without_area
     A box without area divides 0 by 0 in your answer, and 0 times NaN is NaN. Such a box has no pixel: all are 0.
     - torch.where(inside, values, 0)

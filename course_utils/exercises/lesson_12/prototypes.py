@@ -11,11 +11,11 @@ from course_utils.models.detection import yolact_parts
 
 
 def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """YOLACT's masks of one image. Prototypes (k, h, w) are maps that all its instances share; coefficients (n, k) say how much
-    each instance takes of each, and may be negative; boxes (n, 4) are (x1, y1, x2, y2) in cells of the prototypes, with an area
-    → truth values (n, h, w). For each instance, add up the prototypes, each times its coefficient. A cell belongs to the instance
-    if the sigmoid of this sum is above 0.5 there and the instance's box touches the cell: cell i covers [i, i + 1), so that a box
-    from 1 to 2.5 touches the cells 1 and 2."""
+    """YOLACT's masks of one image. Prototypes (k, h, w) are maps that all its instances share; coefficients (n, k) say how
+    much each instance takes of each, and may be negative; boxes (n, 4) are (x1, y1, x2, y2) in cells of the prototypes, with
+    an area, and may reach beyond them → truth values (n, h, w). n may be 0. For each instance, add up the prototypes, each
+    times its coefficient. A cell belongs to the instance if the sigmoid of this sum is above 0.5 there and the instance's box
+    touches the cell: cell i covers [i, i + 1), so that a box from 1 to 2.5 touches the cells 1 and 2."""
     height, width = prototypes.shape[1:]
     sums = torch.einsum("nk,khw->nhw", coefficients, prototypes)
     x1, y1, x2, y2 = boxes.T[:, :, None]  # (n, 1) each
@@ -152,6 +152,62 @@ prototypes_cut_first
     - coefficients, prototypes)
     + coefficients, (prototypes.sigmoid() > 0.5).to(prototypes))
 
+sigmoid_always_above
+    Every cell of a box is object with you. The sigmoid is always above 0, and the sigmoid of a sigmoid always above one half:
+    take it once, and one half is the border.
+    - sums.sigmoid() > 0.5
+    + sums.sigmoid() > 0
+
+reshaped_for_transposed
+    Your sums are (h · w, n), and you reshape them to (n, h, w). That mixes the instances: transpose first.
+    - torch.einsum("nk,khw->nhw", coefficients, prototypes)
+    + torch.einsum("nk,khw->hwn", coefficients, prototypes).reshape(-1, height, width)
+
+only_in_x
+    You cut the masks off in x only. A cell has to be touched in y, too.
+    - & down[:, :, None] & across[:, None, :]
+    + & across[:, None, :]
+
+only_in_y
+    You cut the masks off in y only. A cell has to be touched in x, too.
+    - & down[:, :, None] & across[:, None, :]
+    + & down[:, :, None]
+
+touched_in_one_direction
+    A cell counts in your answer if the box touches its row *or* its column. It has to be both.
+    - & down[:, :, None] & across[:, None, :]
+    + & (down[:, :, None] | across[:, None, :])
+
+box_rounded
+    You round the boxes to whole cells. A box from 1 to 2.4 touches cell 2: take its numbers as they are.
+    - = boxes.T[:, :, None]
+    + = boxes.round().T[:, :, None]
+
+box_of_all
+    You cut off where *any* box is. Each instance has a box of its own.
+    - & down[:, :, None] & across[:, None, :]
+    + & (down[:, :, None] & across[:, None, :]).any(0)
+
+coefficients_squashed
+    You send the coefficients through tanh once more. The network has done that: take them as they are.
+    - "nk,khw->nhw", coefficients,
+    + "nk,khw->nhw", coefficients.tanh(),
+
+prototypes_above_zero
+    You leave out what is below 0 in the prototypes. They are maps of any numbers.
+    - coefficients, prototypes)
+    + coefficients, prototypes.relu())
+
+same_for_all
+    You take the coefficients of the first instance for all. Each has its own.
+    - "nk,khw->nhw", coefficients,
+    + "nk,khw->nhw", coefficients[:1].expand_as(coefficients),
+
+strongest_prototype
+    You look for the largest product. It is their *sum* that counts: one may take away what another has put there.
+    - torch.einsum("nk,khw->nhw", coefficients, prototypes)
+    + (coefficients[:, :, None, None] * prototypes).amax(1)
+
 mean_of_the_maps
     You add the prototypes up as they are. Each instance takes its own amount of each: its coefficient.
     - "nk,khw->nhw", coefficients
@@ -165,6 +221,12 @@ assemble_masks = Exercise(
     [
         (_rows((1, 0.25, -0.5, 2), (-1, 2, 0.75, -3)).reshape(2, 1, 4), _rows((1, 0.5)), _rows((0, 0, 2.5, 1))),
         (_numbered(-1.25, 2, 3, 2), torch.zeros(0, 2).double(), torch.zeros(0, 4).double()),
+        (_rows((0.004, -0.004, 0.008)).reshape(1, 1, 3), _rows((1,), (-1,)), _rows((0, 0, 3, 1), (0, 0, 3, 1))),
+        (
+            _rows((-1, -3), (-2, -0.5)).reshape(2, 1, 2),
+            _rows((0.5, -0.25), (-0.5, 1)),
+            _rows((0, 0, 2, 1), (0, 0, 2, 1)),
+        ),
         (
             _numbered(-2.75, 1, 4, 6),
             _rows((0.75,), (-0.25,)),
@@ -195,6 +257,7 @@ assemble_masks = Exercise(
         "must match the size of tensor": "Each instance has k coefficients and one box: do the axes stand where they meet? "
         "Rows are (n, h, 1), columns (n, 1, w).",
         "not implemented for": "`&` joins truth values: compare first, and put each comparison in brackets.",
+        "non-empty": "There may be no instances, n = 0: then there is nothing to stack.",
         "Expected size for first two dimensions": "The prototypes are shared by all instances: they have no axis of instances.",
     },
     reference=_by_the_package,
