@@ -90,7 +90,8 @@ no_finest
     + levels.nan_to_num(neginf=finest).clamp(max=coarsest)
 
 limits_swapped
-    You have swapped the limits. `coarsest` comes first, and is the larger number: the coarsest map has the largest stride.
+    All boxes read from one level with you. Have you swapped the limits? `coarsest` comes first, and is the larger number: the
+    coarsest map has the largest stride.
     - levels.clamp(finest, coarsest)
     + levels.clamp(coarsest, finest)
 

@@ -13,11 +13,11 @@ from course_utils.models.detection import region_targets
 
 
 def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """The mask loss of Mask R-CNN. Logits (N, K, h, w): for each of N regions, a map for each of K classes.
-    Labels (N,), whole numbers from 0 to K - 1: the true class of each region. Targets (N, h, w): how much of each cell is object,
-    from 0 to 1. Only the map of the true class counts. Each of its cells is a yes-or-no question of its own, with its binary
-    cross-entropy. Give the mean over all cells of all regions, 0 if there are none (N = 0). Logits may be large: the loss stays
-    finite."""
+    """The mask loss of Mask R-CNN. Logits (N, K, h, w): for each of N regions, a map for each of K classes. Labels (N,),
+    whole numbers from 0 to K - 1: the true class of each region. Targets (N, h, w): how much of each cell is object, from 0
+    to 1. Only the map of the true class counts. Each of its cells is a yes-or-no question of its own, with its binary cross-
+    entropy. Give the mean over all cells of all regions, and without regions (N = 0) a 0 that depends on the logits. Logits
+    may be large: the loss stays finite."""
     own = logits[torch.arange(len(labels)), labels]  # (N, h, w)
     total = F.binary_cross_entropy_with_logits(own, targets, reduction="sum")
     return total / max(own.numel(), 1)
@@ -61,6 +61,22 @@ def _of_probabilities(
     logits: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     return loss(logits[torch.arange(len(labels)), labels].sigmoid(), targets)
+
+
+@with_variants(
+    lambda *arguments: _competing(*arguments, _written_out),
+    lambda *arguments: _competing(*arguments, F.mse_loss),
+)
+def cross_entropy_of_classes(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """You let the classes compete for each cell, by a softmax. The map of the true class answers alone: each of its cells is a
+    yes or a no, whatever the other maps say."""
+    own = logits.log_softmax(1)[torch.arange(len(labels)), labels]
+    return -(targets * own).sum() / max(own.numel(), 1)
+
+
+def _competing(logits: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    own = logits.softmax(1)[torch.arange(len(labels)), labels]
+    return loss(own, targets) if len(own) else 0 * own.sum()
 
 
 SLIPS = read_slips("""
@@ -180,7 +196,7 @@ mask_loss = Exercise(
             _double([[[0.25, 1], [0, 0.75]], [[1, 0], [0.5, 0.125]]]),
         ),
     ],
-    [*SLIPS, logarithm_of_a_sigmoid],
+    [*SLIPS, logarithm_of_a_sigmoid, cross_entropy_of_classes],
     [
         "First the maps: `logits[n, labels[n]]` is that of region n. With `torch.arange(N)` as n you get all of them at once.",
         "`F.binary_cross_entropy_with_logits` takes logits, and targets of the same shape. By default it gives the mean; what is "
@@ -192,7 +208,8 @@ mask_loss = Exercise(
         "Target size": "Logits and targets need one shape, (N, h, w). `logits[:, labels]` takes the maps of *all* labels from "
         "each region: give the numbers of the regions as well.",
         "all elements of input should be between 0 and 1": "`binary_cross_entropy` takes probabilities, and these are logits.",
-        "out of bounds": "Labels begin at 0, and each is the number of its map. There is no map for the background.",
+        "out of bounds": "The first index of the logits is the region, the second the map: `logits[torch.arange(N), labels]`. "
+        "Labels begin at 0, and each is the number of its map.",
         "must match the size of tensor": "Logits and targets need one shape, (N, h, w): take one map from each region.",
         "ZeroDivisionError": "There may be no regions: what do you divide by then?",
         "Index tensor": "`gather` needs an index of the shape that it is to give: (N, 1, h, w) for one map of each region.",

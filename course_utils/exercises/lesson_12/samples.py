@@ -12,9 +12,9 @@ mask_loss = mask_losses.mask_loss._solution  # in the notebook, the student's ow
 
 def sampled_mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """The mask loss of all N regions that were sampled for a step of training. Logits (N, K, h, w), labels (N,) and targets
-    (N, h, w) as in `mask_loss`, but a region without an object has the label -1, and a target that means nothing. The box head
-    learns from all regions. The mask head learns from those with an object, and the others change nothing: the loss is
-    `mask_loss` of the former, 0 if there are none."""
+    (N, h, w) as in `mask_loss`, but a region without an object has the label -1, and a target that means nothing. The box
+    head learns from all regions. The mask head learns from objects only: a region without one changes nothing. If no region
+    has an object, give a 0 that depends on the logits."""
     positive = labels >= 0
     return mask_loss(logits[positive], labels[positive], targets[positive])
 
@@ -30,6 +30,11 @@ def given_sampled_mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> 
 def _numbered(first: float, step: float, *shape: int) -> Tensor:
     count = torch.Size(shape).numel()
     return ((torch.arange(count) * 11) % count * step + first).reshape(shape).double()
+
+
+def _targets(*values: float) -> Tensor:
+    """For each value a region of 2 x 2 cells that all have it."""
+    return torch.tensor(values).double()[:, None, None].expand(-1, 2, 2).clone()
 
 
 def _draw_regions(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -93,6 +98,7 @@ sampled_mask_loss = Exercise(
         (_numbered(-2.75, 0.5, 2, 1, 2, 3), torch.tensor([-1, -1]), _numbered(0.125, 1 / 16, 2, 2, 3)),
         (_numbered(-3.25, 0.25, 3, 2, 2, 3), torch.tensor([0, 1, 0]), _numbered(0, 1 / 17, 3, 2, 3)),
         (_numbered(-8.5, 0.25, 5, 3, 3, 2), torch.tensor([2, -1, 0, 1, -1]), _numbered(0, 1 / 29, 5, 3, 2)),
+        (_numbered(-5.25, 0.5, 3, 2, 2, 2), torch.tensor([1, 0, -1]), _targets(0, 0.25, 0.75)),
     ],
     SLIPS,
     [
