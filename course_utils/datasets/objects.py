@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.datasets.samples import Sample, boxes_and_masks
+from course_utils.ops.precision import in_float64
 
 
 class Objects(NamedTuple):
@@ -47,6 +48,6 @@ def objects_of(sample: Sample) -> Objects:
         masks=masks,
         classes=classes,
         crowd=torch.zeros_like(classes, dtype=torch.bool),
-        areas=masks.sum((1, 2)).double(),
+        areas=in_float64(masks.sum((1, 2))),
         keypoints=boxes.new_zeros(len(boxes), 0, 3),
     )

@@ -35,8 +35,8 @@ def draw_windows(
     classes = inner[places[:, 0], places[:, 1], places[:, 2]]
     places = places[classes.argsort(stable=True)]
     windows = images.unfold(2, window, 1).unfold(3, window, 1)  # a view (N, C, rows, columns, window, window)
-    generator = torch.Generator(images.device).manual_seed(seed)
-    return _batches(windows, places, torch.bincount(classes), steps, batch_size, generator)
+    generator = torch.Generator().manual_seed(seed)  # of the CPU, so that every device sees the same windows
+    return _batches(windows, places, torch.bincount(classes).cpu(), steps, batch_size, generator)
 
 
 def _batches(
@@ -46,9 +46,10 @@ def _batches(
     first = counts.cumsum(0) - counts
     for _ in range(steps):
         drawn = torch.multinomial(counts.double().sqrt(), batch_size, replacement=True, generator=generator)
-        share = torch.rand(batch_size, generator=generator, device=windows.device, dtype=torch.float64)
-        image, row, column = places[first[drawn] + (share * counts[drawn]).long()].unbind(1)
-        yield windows[image, :, row, column], drawn
+        share = torch.rand(batch_size, generator=generator, device="cpu", dtype=torch.float64)
+        chosen = first[drawn] + (share * counts[drawn]).long()
+        image, row, column = places[chosen.to(places.device)].unbind(1)
+        yield windows[image, :, row, column], drawn.to(places.device)
 
 
 def _check(images: Tensor, labels: Tensor, window: int) -> None:

@@ -1,6 +1,7 @@
 """Losses that compare distributions pixel by pixel: cross-entropy and what is made of it."""
 
 import math
+from fractions import Fraction
 
 import torch
 from torch import Tensor
@@ -99,12 +100,13 @@ def top_k_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = 255
     fraction = real_number(fraction, "fraction", 0, 1, exclusive=True)
     logits, labels, valid = without_void(logits, target, ignore_index=ignore_index)
     losses = -_of_true_class(logits.log_softmax(1), labels)
-    # A tenth of 30 pixels is 3, even if rounding has made 3.0000000000000004 of it.
-    at_most = min(max(math.ceil(fraction * losses.numel() - 1e-6), 1), losses.numel())
+    # As a ratio of whole numbers, with which rounding up is exact: a tenth of 30 pixels is 3, and not 3.0000000000000004.
+    part, whole = Fraction(fraction).limit_denominator(10**9).as_integer_ratio()
+    at_most = min(max(-(-losses.numel() * part // whole), 1), losses.numel())
     hardest = losses.masked_fill(~valid, -1).flatten().topk(at_most).values  # void comes last
     # How many of them are to be taken stays a tensor: as a number, it would have to be waited for on a GPU.
     labelled = valid.sum()
-    count = (fraction * labelled.double() - 1e-6).ceil().clamp_min(1) * (labelled > 0)
+    count = (-(-labelled * part // whole)).clamp_min(1) * (labelled > 0)
     chosen = torch.arange(at_most, device=losses.device) < count
     return mean_of_sum(torch.where(chosen, hardest, 0).sum(), count.to(losses.dtype))
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from course_utils.ops.checks import real_number, require_tensor, whole_number
 from course_utils.ops.labels import require_label_type, void_label
+from course_utils.ops.precision import in_float64
 
 Method = Literal["inverse", "square_root", "median_frequency", "enet", "effective_number"]
 
@@ -86,7 +87,7 @@ def class_weights(
         beta = real_number(beta, "beta", 0, math.nextafter(1, 0))
         # β^n - 1 in one step: where β is nearly 1, so is its power, and the difference has no digits left.
         weights = (1 - beta) / -torch.expm1(n * math.log(beta)) if beta > 0 else torch.ones_like(n)
-    return torch.where(present, weights, 0).float()
+    return torch.where(present, weights, 0).float().to(counts.device)
 
 
 def _image_counts(image_counts: Tensor | None, n: Tensor) -> Tensor:
@@ -108,4 +109,4 @@ def _checked(counts: Tensor, name: str) -> Tensor:
     require_tensor(counts, name)
     if counts.ndim != 1 or counts.is_complex() or not (counts.isfinite() & (counts >= 0)).all():
         raise ValueError(f"{name} must be finite numbers of pixels (K,), 0 or more, but are {counts}.")
-    return counts.double()
+    return in_float64(counts)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from course_utils.ops.checks import require_tensor, whole_number
+from course_utils.ops.precision import in_float64
 
 EPSILON = sys.float_info.epsilon
 """COCO's code divides by TP + FP + ε, so that the precision of nothing is 0, and that of one hit alone just below 1."""
@@ -57,7 +58,8 @@ def precision_recall(scores: Tensor, hits: Tensor, positives: int | Tensor, *, i
     Of equal scores the first comes first. Ignored detections count neither as hits nor as false alarms.
 
     Shapes: `scores` floating (N,); `hits` and `ignored` bool (…, N), a row for each threshold of the IoU, say; `positives`,
-    how many objects there are: a number, or integers (…), one for each row → `Curve`, on the device of the scores.
+    how many objects there are: a number, or integers (…), one for each row → `Curve`, on the device of the scores, or on the
+    CPU if that has no float64.
 
     Raises: ValueError for other types or shapes, and fewer than 0 objects.
     """
@@ -81,9 +83,9 @@ def precision_recall(scores: Tensor, hits: Tensor, positives: int | Tensor, *, i
         positives = torch.tensor(whole_number(positives, "positives", minimum=0), device=scores.device)
     order = scores.argsort(descending=True, stable=True)
     hits, counted = hits[..., order], ~ignored[..., order]
-    found, wrong = (hits & counted).cumsum(-1).double(), (~hits & counted).cumsum(-1).double()
-    recall = found / positives.long()[..., None]
-    return Curve(scores.detach()[order].double(), found / (found + wrong + EPSILON), recall, positives.long())
+    found, wrong = in_float64((hits & counted).cumsum(-1)), in_float64((~hits & counted).cumsum(-1))
+    ranked, positives = in_float64(scores.detach()[order]), positives.long().to(found.device)
+    return Curve(ranked, found / (found + wrong + EPSILON), found / positives[..., None], positives)
 
 
 def average_precision(curve: Curve, *, points: int | None = 101) -> Tensor:

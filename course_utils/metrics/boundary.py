@@ -17,6 +17,7 @@ from course_utils.ops.checks import real_number, require_tensor
 from course_utils.ops.distance import distance_to
 from course_utils.ops.labels import void_label
 from course_utils.ops.masks import boundaries
+from course_utils.ops.precision import float64_device
 
 _VOID = -1
 
@@ -122,7 +123,8 @@ def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tens
 
     Two empty masks have the distance 0; one empty mask is infinitely far from the other.
 
-    Shapes: `a`, `b` bool (…, H, W). Raises: ValueError for other types or shapes, and a percentile not in 0 … 100.
+    Shapes: `a`, `b` bool (…, H, W) → (…), on their device, or on the CPU if that has no float64. Raises: ValueError for other
+    types or shapes, and a percentile not in 0 … 100.
     """
     require_tensor(a, "a")
     require_tensor(b, "b")
@@ -132,6 +134,7 @@ def hausdorff_distance(a: Tensor, b: Tensor, *, percentile: float = 100) -> Tens
             f"{a.dtype} {tuple(a.shape)} and {b.dtype} {tuple(b.shape)}; compare labels with a class (`labels == 3`)."
         )
     percentile = real_number(percentile, "percentile", 0, 100)
+    a, b = (mask.to(float64_device(mask.device)) for mask in (a, b))
     contours = [
         (mask & boundaries(mask, border=True)).reshape(math.prod(a.shape[:-2]), *a.shape[-2:]) for mask in (a, b)
     ]

@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from course_utils.ops.checks import require_tensor, whole_number
+from course_utils.ops.precision import in_float64
 
 
 class Reliability(NamedTuple):
     """A reliability diagram as numbers, one entry a bin of probabilities: all (bins,) float64, NaN where a bin is empty.
+
+    They are on the device of the probabilities, or on the CPU if that has no float64.
 
     `predicted`: the mean probability of its pixels; `true`: the share of them that is foreground; `weight`: the share of all
     pixels that is in the bin.
@@ -44,7 +47,7 @@ def reliability(probabilities: Tensor, truth: Tensor, *, bins: int = 10) -> Reli
             f"probabilities and truth must be of one shape and not empty, but are {tuple(probabilities.shape)} and "
             f"{tuple(truth.shape)}."
         )
-    p, t = probabilities.detach().flatten().double(), truth.flatten().double()
+    p, t = in_float64(probabilities.detach().flatten()), in_float64(truth.flatten())
     if not ((p >= 0) & (p <= 1)).all() or not ((t == 0) | (t == 1)).all():
         raise ValueError(
             f"Expected probabilities from 0 to 1 and a truth of 0 and 1, got {float(p.min())} to {float(p.max())} and "

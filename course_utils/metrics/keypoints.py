@@ -1,12 +1,11 @@
 """How near predicted keypoints are: COCO's object keypoint similarity, which takes the place of the IoU."""
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_utils.ops.checks import is_number, require_tensor
+from course_utils.ops.precision import float64_device
 
 COCO_SIGMAS = tuple(
     tenths / 10
@@ -35,7 +34,8 @@ def keypoint_similarity(
     Source: the evaluation code of COCO (Lin et al. 2014, arXiv 1405.0312), which the page on keypoint evaluation explains.
 
     Shapes: `pred` (N, K, 2 or 3) and `truth` (M, K, 3) as x, y and, in the truth, visibility, 0 where a keypoint is not
-    marked; `areas` (M,); `boxes` (M, 4); `sigmas` (K,) → (N, M) float64 on the device of `pred`, computed on the CPU.
+    marked; `areas` (M,); `boxes` (M, 4); `sigmas` (K,) → (N, M) float64, computed on the CPU, then on the device of `pred` if
+    that has float64.
 
     Raises: ValueError for other shapes, and as many sigmas as there are no keypoints.
     """
@@ -50,7 +50,7 @@ def keypoint_similarity(
             f"{tuple(boxes.shape)}."
         )
     p, t, a, b = (value.detach().cpu().double().numpy() for value in (pred, truth, areas, boxes))
-    return torch.from_numpy(similarities(p, t, a, b, sigmas)).to(pred.device)
+    return torch.from_numpy(similarities(p, t, a, b, sigmas)).to(float64_device(pred.device))
 
 
 def similarities(
@@ -103,5 +103,5 @@ def require_keypoints(keypoints: Tensor, name: str, count: int, columns: tuple[i
             f"{name} must be keypoints (N, {count}, {' or '.join(map(str, columns))}), since there are {count} sigmas, but "
             f"has the shape {tuple(keypoints.shape)}; pass the sigmas of your keypoints, or x, y and visibility of each."
         )
-    if not math.isfinite(float(keypoints.double().sum())):
+    if not keypoints.isfinite().all():
         raise ValueError(f"{name} must be finite, but holds NaN or infinity; look for where it arises.")

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from course_utils.ops.checks import require_tensor, whole_number
+from course_utils.ops.precision import float64_device
 
 _WORDS_AT_ONCE = 1 << 15  # 256 KiB: they stay in the processor's cache between one step and the next
 
@@ -19,7 +20,7 @@ def mask_iou(a: Tensor, b: Tensor, *, crowd: Tensor | None = None) -> Tensor:
     divided by |a| alone (Lin et al. 2014, arXiv 1405.0312, and its evaluation code).
 
     64 pixels become one word, whose shared bits a processor counts in one step. NumPy does it, on the CPU; the result is on
-    the device of `a`. Equal to pycocotools' `mask.iou`.
+    the device of `a` if that has float64. Equal to pycocotools' `mask.iou`.
 
     Shapes: `a` bool (N, H, W), `b` bool (M, H, W), `crowd` bool (M,) → (N, M) float64.
 
@@ -29,7 +30,7 @@ def mask_iou(a: Tensor, b: Tensor, *, crowd: Tensor | None = None) -> Tensor:
     _require_crowd(crowd, len(b))
     n, m = np.indices((len(a), len(b))).reshape(2, -1)
     iou = PackedMasks(a).iou(PackedMasks(b), n, m, host_array(crowd, len(b)))
-    return torch.from_numpy(iou.reshape(len(a), len(b))).to(a.device)
+    return torch.from_numpy(iou.reshape(len(a), len(b))).to(float64_device(a.device))
 
 
 def boundary_mask_iou(a: Tensor, b: Tensor, *, crowd: Tensor | None = None, width: int | None = None) -> Tensor:

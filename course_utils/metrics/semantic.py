@@ -10,6 +10,7 @@ from course_utils.ops.checks import is_integer, real_number, require_tensor
 from course_utils.ops.counts import count_indices
 from course_utils.ops.known import on_host, recall
 from course_utils.ops.labels import LabelRange, know_range, outside, require_label_type, void_label
+from course_utils.ops.precision import in_float64
 
 Absent = Literal["nan", "truth", "zero", "one"]
 MOST_CLASSES = 2**13
@@ -267,11 +268,11 @@ def power_mean(values: Tensor, exponent: float, *, dim: int = -1) -> Tensor:
     exponent = real_number(exponent, "exponent", -math.inf, math.inf, finite=False)
     if math.isinf(exponent):
         return values.amax(dim) if exponent > 0 else values.amin(dim)
-    exact = values.double()
+    exact = in_float64(values)
     if exponent == 0:
-        return exact.log().mean(dim).exp().to(values.dtype)
+        return exact.log().mean(dim).exp().to(values.dtype).to(values.device)
     # Relative to the extreme that dominates, no power overflows; expm1 and log1p keep the digits where q is near 0.
     extreme = exact.amax(dim, keepdim=True) if exponent > 0 else exact.amin(dim, keepdim=True)
     relative = torch.where(extreme == 0, 1, exact / extreme)
     logarithm = torch.expm1(exponent * relative.log()).mean(dim).log1p() / exponent
-    return (extreme.squeeze(dim) * logarithm.exp()).to(values.dtype)
+    return (extreme.squeeze(dim) * logarithm.exp()).to(values.dtype).to(values.device)

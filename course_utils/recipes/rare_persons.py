@@ -18,6 +18,7 @@ from course_utils.losses.region import dice_loss, generalised_dice_loss, tversky
 from course_utils.metrics.calibration import reliability
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.fcn import FCN
+from course_utils.ops.precision import in_float64
 from course_utils.training.history import History
 from course_utils.training.loop import fit
 from course_utils.training.objectives import Loss, label_loss, weights_of_classes
@@ -91,9 +92,10 @@ def score_persons(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
     """
     predicted = probabilities > 0.5
     both, either = int((predicted & truth).sum()), int((predicted | truth).sum())
-    ranked, order = probabilities.double().sort(descending=True, stable=True)
-    hits = truth[order].double().cumsum(0)
-    called = torch.arange(1, len(hits) + 1)
+    ranked, order = in_float64(probabilities).sort(descending=True, stable=True)
+    true = truth[order.to(truth.device)].to(order.device)
+    hits = in_float64(true).cumsum(0)
+    called = torch.arange(1, len(hits) + 1, device=hits.device)
     iou_from = hits / (called + hits[-1] - hits)  # of the first so many
     best = int(iou_from.argmax())
     return {
@@ -102,7 +104,7 @@ def score_persons(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
         "iou": both / max(either, 1),
         "best_iou": float(iou_from[best]),
         "best_threshold": float(ranked[best]),
-        "average_precision": float((hits / called)[truth[order]].mean()),
+        "average_precision": float((hits / called)[true].mean()),
         "calibration_error": reliability(probabilities, truth).error,
         "mean_probability": float(probabilities.mean()),
     }

@@ -20,6 +20,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from course_utils.datasets.samples import VOID
+from course_utils.ops.precision import in_float64
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -102,8 +103,8 @@ def share_of_pixels(labels: Tensor, *, class_weights: Tensor | None = None, igno
     if size == 1:
         return 1.0
     valid = labels != ignore_index
-    weights = torch.ones_like(labels, dtype=torch.float64)
+    weights = in_float64(valid)
     if class_weights is not None:
-        weights = class_weights.to(weights)[labels.where(valid, 0)]
-    own = (weights * valid).sum()
+        weights = weights * in_float64(class_weights).to(weights.device)[labels.where(valid, 0).to(weights.device)]
+    own = weights.sum()
     return size * own / sum_over_ranks(own).clamp(min=torch.finfo(own.dtype).tiny)
