@@ -4,6 +4,7 @@ To import it takes the standard library only, because `course.py` does so before
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ OF_INSTALLERS = {
     *("UV_" + name for name in "RESOLUTION SYSTEM_PYTHON WORKING_DIR WORKING_DIRECTORY".split()),
 }
 OTHERS = {"JUPYTER_PATH", "MATPLOTLIBRC", "MYPYPATH"}
+FOR_OWN_WORK = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
+"""What somebody may have set for own work with a lesson, and what would change what it prints."""
 
 
 def data_folder() -> str | None:
@@ -38,15 +41,17 @@ def data_folder() -> str | None:
     return os.path.abspath(os.path.expanduser(given)) if given else None
 
 
-def course_environment() -> dict[str, str]:
+def course_environment(without: Collection[str] = ()) -> dict[str, str]:
     """The environment of a process of the course: the user's, without the settings that are meant for other programs.
 
-    The course's modules are those of this folder, and a notebook's `python3` is the Python that belongs to Jupyter.
+    The course's modules are those of this folder, and a notebook's `python3` is the Python that belongs to Jupyter. The
+    variables named in `without` are left out as well.
     """
     kept = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
     if folder := data_folder():
         kept["COURSE_DATA"] = folder
-    return kept | {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
+    kept |= {"PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
+    return {name: value for name, value in kept.items() if name not in without}
 
 
 def own_kernel() -> "AsyncKernelManager":

@@ -22,3 +22,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a text in UTF-8 as `write_whole` does; its lines end in one character on every system."""
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))

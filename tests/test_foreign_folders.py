@@ -52,7 +52,7 @@ def test_a_course_that_may_not_be_written_is_a_sentence(
 
 
 def test_settings_of_jupyter_that_cannot_be_written_stop_nobody(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "write_whole", refuse)
+    monkeypatch.setattr(lab, "write_text_whole", refuse)
     monkeypatch.setattr(Path, "write_text", refuse)
     lab.quieten(course / ".venv")
 

@@ -16,11 +16,10 @@ import nbformat
 from nbformat import NotebookNode
 from notebook_sources import real_data_set
 
-from course_utils.surroundings import course_environment
-from course_utils.whole_files import write_whole
+from course_utils.surroundings import FOR_OWN_WORK, course_environment
+from course_utils.whole_files import write_text_whole
 
-# What a maintainer may have set for own work and what would change the outputs of a lesson; and what lessons run under.
-UNSET = ("COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED", "MPLBACKEND")
+# What lessons run under.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COURSE_STRICT": "1", "COURSE_DEVICE": "cpu"}
 # A profile of IPython that nobody has changed, beside the packages.
 PROFILE = {"IPYTHONDIR": str(Path(sys.prefix, "ipython"))}
@@ -32,8 +31,7 @@ KERNEL_PATH = re.compile(r"(?<![^\s\"'(])[^\s\"'(]*ipykernel_\d+[/\\]\d+\.py")
 
 def kernel_environment() -> dict[str, str]:
     """The environment that lessons run in."""
-    kept = {name: value for name, value in course_environment().items() if name not in UNSET}
-    return kept | ENVIRONMENT | PROFILE
+    return course_environment(FOR_OWN_WORK) | ENVIRONMENT | PROFILE
 
 
 def read(path: Path) -> NotebookNode:
@@ -55,8 +53,7 @@ def text_of(notebook: NotebookNode) -> str:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write the notebook; the file has its old content or the new one at every moment."""
-    text = text_of(notebook)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
+    write_text_whole(path, text_of(notebook))
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:

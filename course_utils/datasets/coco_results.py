@@ -14,7 +14,7 @@ from course_utils.datasets.coco_polygons import mask_to_polygons
 from course_utils.datasets.objects import Objects, objects_of
 from course_utils.datasets.samples import DataSet, require_data_set
 from course_utils.ops.checks import require_bools, require_tensor, whole_number
-from course_utils.whole_files import write_whole
+from course_utils.whole_files import write_text_whole, write_whole
 
 
 def result_entries(
@@ -160,4 +160,4 @@ def _write_image(path: Path, image: Tensor) -> None:
 
 
 def _write_json(path: Path, content: object) -> None:
-    write_whole(path, lambda partial: partial.write_text(json.dumps(content), encoding="utf-8"))
+    write_text_whole(path, json.dumps(content))

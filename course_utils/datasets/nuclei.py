@@ -47,8 +47,7 @@ class Nuclei(Dataset[Sample]):
         self.names = last_fifth(names, split)
         require_some(self.names, self.folder, "folders ID with ID/images/ID.png and ID/masks/*.png")
         require_files(self._image(name) for name in self.names)
-        for name in self.names:
-            self._masks(name)
+        self.masks = {name: self._mask_files(name) for name in self.names}
         self.size = size
 
     def __len__(self) -> int:
@@ -64,7 +63,7 @@ class Nuclei(Dataset[Sample]):
     def _image(self, name: str) -> Path:
         return self.folder / name / "images" / f"{name}.png"
 
-    def _masks(self, name: str) -> list[Path]:
+    def _mask_files(self, name: str) -> list[Path]:
         masks = self.folder / name / "masks"
         paths = sorted(masks.glob("[!.]*.png"))
         require_some(paths, masks, "one PNG file per nucleus")
@@ -72,7 +71,7 @@ class Nuclei(Dataset[Sample]):
 
     def _instances(self, name: str, image: Tensor) -> Tensor:
         instances = torch.zeros(image.shape[-2:], dtype=torch.int64, device="cpu")
-        for number, path in enumerate(self._masks(name), start=1):
+        for number, path in enumerate(self.masks[name], start=1):
             mask = read_labels(path, FILE_VALUES)
             require_same_size(image, mask, self._image(name), path)
             instances[mask == 1] = number

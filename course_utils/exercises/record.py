@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from course_utils.whole_files import write_whole
+from course_utils.whole_files import write_text_whole
 
 RANKS = {"not attempted": 0, "error": 1, "wrong": 1, "done": 2, "right": 2}
 
@@ -64,4 +64,4 @@ def _raise_status(exercise: str, status: str) -> None:
         return
     file = progress_file()
     text = json.dumps(kept | {exercise: status}, indent=1, sort_keys=True)
-    write_whole(file, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text_whole(file, text)

@@ -19,11 +19,11 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from course_utils.exercises import tasks
-from course_utils.surroundings import course_environment, own_kernel
+from course_utils.surroundings import FOR_OWN_WORK, course_environment, own_kernel
 
 LESSON = re.compile(r"\bstart\(\s*lesson\s*=\s*(\d+)|\blesson_(\d\d)\b")
 # COURSE_STRICT would stop at the first claim that a wrong answer breaks; the others would change what the lesson does.
-UNSET = ("COURSE_STRICT", "COURSE_BUDGET", "COURSE_SEED", "MPLBACKEND")
+UNSET = (*FOR_OWN_WORK, "COURSE_STRICT")
 
 
 class Row(NamedTuple):
@@ -159,6 +159,5 @@ def execute(notebook: NotebookNode, *, seconds: float) -> tuple[dict[str, tuple[
 
 def _environment(record: Path, folder: Path) -> dict[str, str]:
     """The kernel's environment; progress and profile are the student's here, not those of the person at this computer."""
-    kept = {name: value for name, value in course_environment().items() if name not in UNSET}
     own = {"JUPYTER_DATA_DIR": str(folder / "data"), "IPYTHONDIR": str(folder / "ipython")}
-    return kept | own | {"COURSE_REPORT": str(record)}
+    return course_environment(UNSET) | own | {"COURSE_REPORT": str(record)}

@@ -23,9 +23,8 @@ def float64_device(device: torch.device) -> torch.device:
 
 def in_float64(tensor: Tensor) -> Tensor:
     """The same numbers in float64, on the tensor's device, or on the CPU if that has none."""
-    return tensor.to(
-        float64_device(tensor.device)
-    ).double()  # in two steps, since the type must not change before the device
+    # In two steps, since the type must not change before the device.
+    return tensor.to(float64_device(tensor.device)).double()
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:

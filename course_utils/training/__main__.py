@@ -29,7 +29,7 @@ from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
 from course_utils.training.loop import fit
 from course_utils.training.tasks import Task, instance_task, label_task
-from course_utils.whole_files import write_whole
+from course_utils.whole_files import write_text_whole, write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -147,7 +147,7 @@ def _keep_arguments(options: argparse.Namespace, checkpoint: Path) -> None:
                 f"{checkpoint.parent} holds a run with other arguments ({'; '.join(changed)}); give another --output, or "
                 f"delete {checkpoint}."
             )
-    write_whole(file, lambda partial: partial.write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8"))
+    write_text_whole(file, json.dumps(given, indent=2) + "\n")
 
 
 def _read_arguments(file: Path) -> dict:
@@ -178,8 +178,7 @@ def _write(options: argparse.Namespace, steps: int, model: nn.Module, history: H
         "torch": torch.__version__,
         "scores": scores,
     }
-    text = json.dumps(metrics, indent=2) + "\n"
-    write_whole(options.output / "metrics.json", lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text_whole(options.output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     found = ", ".join(f"{name} {history.scores[name]:.3f}" for name in shown)
     print(f"After {steps} steps and {history.cpu_seconds:.0f} CPU seconds: {found}")
 

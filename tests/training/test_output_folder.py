@@ -1,5 +1,6 @@
 """A run's folder belongs to one run at a time, and rank 0 alone fetches the data."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -71,14 +72,14 @@ def test_results_are_written_whole_or_not_at_all(
     tmp_path: Path, given: list[str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full when the text is written: half of it is there, and then an error comes."""
-    put = command.write_whole
+    put = os.replace
 
-    def fill(path: Path, write: object) -> None:
+    def fill(partial: Path, path: Path) -> None:
         if path.name == name:
             raise OSError(28, "No space left on device")
-        put(path, write)
+        put(partial, path)
 
-    monkeypatch.setattr(command, "write_whole", fill)
+    monkeypatch.setattr(os, "replace", fill)
     assert command.main(given) == 1
     assert not (tmp_path / "run" / name).exists()
 

@@ -14,8 +14,8 @@ from course_command import environment, lessons
 from course_command.environment import CourseError
 from course_command.processes import Processes, cpu_of_children
 from course_command.results import Part, Result, Step, judge, line, summarise
-from course_utils.surroundings import course_environment, data_folder
-from course_utils.whole_files import write_whole
+from course_utils.surroundings import FOR_OWN_WORK, course_environment, data_folder
+from course_utils.whole_files import write_text_whole
 
 # The most work of a lesson's whole process, in multiples of the reference of tools/work.py. On the machine that the
 # design was measured on, these were 120 CPU seconds on one thread, and 180 for lessons 11 and 12.
@@ -65,14 +65,12 @@ def test(*, numbers: list[str], fast: bool, real_data: bool, seed: int | None, t
 
 def check_environment(threads: int = 1) -> dict[str, str]:
     """The environment that checks run in: claims raise, and nothing of what the user has set for own work."""
-    unset = ("MPLBACKEND", "COURSE_BUDGET", "COURSE_REPORT", "COURSE_SEED")
-    kept = {name: value for name, value in course_environment().items() if name not in unset}
     always = {
         "OMP_NUM_THREADS": str(threads),
         "COURSE_STRICT": "1",
         "IPYTHONDIR": str(environment.ROOT / ".venv/ipython"),
     }
-    return {"COURSE_DEVICE": "cpu"} | kept | always
+    return {"COURSE_DEVICE": "cpu"} | course_environment(FOR_OWN_WORK) | always
 
 
 def code_steps(python: str, fast: bool, real_data: bool) -> list[Step]:
@@ -145,7 +143,7 @@ def run_notebooks(steps: list[Step], processes: Processes, at_once: int, root: P
     seconds |= {result.name: round(result.cpu, 1) for result in results}
     text = json.dumps(seconds, indent=1) + "\n"
     with suppress(OSError):  # only the order of the next run is at stake
-        write_whole(store, lambda partial: partial.write_text(text, encoding="utf-8"))
+        write_text_whole(store, text)
     return sorted(results, key=lambda result: result.name)
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from course_command.platforms import this_platform, why_not
 from course_command.progress import run_with_progress
 from course_utils.locks import held
-from course_utils.surroundings import course_environment
-from course_utils.whole_files import write_whole
+from course_utils.surroundings import ROOT, course_environment
+from course_utils.whole_files import write_text_whole
 
-ROOT = Path(__file__).resolve().parents[2]
 STAMP = "course-installed.json"
 SELF_CHECK = (
     "import course_utils, torch, torchvision, numpy, scipy, pandas, matplotlib.pyplot, ipywidgets, anywidget, nbclient,"
@@ -145,7 +144,7 @@ def _install(root: Path, venv: Path, extras: list[str]) -> None:
         run_or_explain(command, "Installing", root)
     run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
     text = json.dumps({"fingerprint": fingerprint(root), "extras": extras}) + "\n"
-    write_whole(venv / STAMP, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text_whole(venv / STAMP, text)
 
 
 def starts(python: Path) -> bool:
@@ -175,8 +174,7 @@ def install_commands(venv: Path, extras: list[str]) -> list[list[str]]:
 
 def installing() -> dict[str, str]:
     """The environment of installers: nothing of the user's that has them install other things, or elsewhere."""
-    kept = {name: value for name, value in course_environment().items() if name != "PYTHONPATH"}
-    return kept | {"PIP_USER": "0"}  # said, because a file of pip's may say otherwise
+    return course_environment(("PYTHONPATH",)) | {"PIP_USER": "0"}  # said, because a file of pip's may say otherwise
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from course_command import environment, lessons
 from course_command.environment import CourseError
 from course_utils.surroundings import course_environment
-from course_utils.whole_files import write_whole
+from course_utils.whole_files import write_text_whole
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
@@ -31,7 +31,7 @@ def lab(*, port: int | None, browser: bool, reset: list[str], root: Path) -> int
     quieten(root / ".venv")
     first = f"my_notebooks/{next(iter(originals.values())).name}" if originals else "my_notebooks"
     command = lab_command(python, root=root, open_path=first, port=port, browser=browser)
-    settings = {name: value for name, value in course_environment().items() if name != "COURSE_STRICT"}
+    settings = course_environment(("COURSE_STRICT",))
     print("Starting JupyterLab; to stop it, press Ctrl-C here twice. Its address:", flush=True)
     if os.name == "nt":  # there, exec leaves the terminal to both
         return subprocess.call(command, env=settings)
@@ -54,7 +54,7 @@ def quieten(venv: Path) -> None:
     path = venv / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     text = json.dumps(QUIET, indent=1) + "\n"
     with suppress(OSError):  # an environment that only an administrator may write shows its news
-        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+        write_text_whole(path, text)
 
 
 def lab_command(python: Path, *, root: Path, open_path: str, port: int | None, browser: bool) -> list[str]:

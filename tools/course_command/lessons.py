@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from course_command.environment import CourseError
-from course_utils.whole_files import write_whole
+from course_utils.whole_files import write_text_whole, write_whole
 
 RECORD = ".origin.json"
 
@@ -119,4 +119,4 @@ def _read_record(folder: Path) -> dict[str, str]:
 
 def _write_record(folder: Path, record: dict[str, str]) -> None:
     text = json.dumps(record, indent=1) + "\n"
-    write_whole(folder / RECORD, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text_whole(folder / RECORD, text)

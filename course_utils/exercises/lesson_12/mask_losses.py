@@ -43,40 +43,37 @@ def _written_out(own: Tensor, targets: Tensor) -> Tensor:
 
 
 @with_variants(
-    lambda *arguments: _of_probabilities(*arguments, F.binary_cross_entropy),
-    lambda *arguments: _of_probabilities(
-        *arguments, lambda own, true: _written_out(own, true) if len(own) else 0 / own.sum()
+    lambda logits, *others: _of_own_maps(logits.sigmoid(), *others, F.binary_cross_entropy),
+    lambda logits, *others: _of_own_maps(
+        logits.sigmoid(), *others, lambda own, true: _written_out(own, true) if len(own) else 0 / own.sum()
     ),
-    lambda *arguments: _of_probabilities(
-        *arguments, lambda own, true: F.binary_cross_entropy(own, true, reduction="sum") / max(own.numel(), 1)
+    lambda logits, *others: _of_own_maps(
+        logits.sigmoid(),
+        *others,
+        lambda own, true: F.binary_cross_entropy(own, true, reduction="sum") / max(own.numel(), 1),
     ),
 )
 def logarithm_of_a_sigmoid(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """You take the sigmoid first and its logarithm afterwards. For large logits the sigmoid is exactly 0 or 1, and the logarithm
     of 0 is no number to learn from: a function that takes logits does both at once."""
-    return _of_probabilities(logits, labels, targets, _written_out)
+    return _of_own_maps(logits.sigmoid(), labels, targets, _written_out)
 
 
-def _of_probabilities(
-    logits: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    return loss(logits[torch.arange(len(labels)), labels].sigmoid(), targets)
+def _of_own_maps(maps: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    return loss(region_targets.own_maps(maps, labels), targets)
 
 
 @with_variants(
-    lambda *arguments: _competing(*arguments, _written_out),
-    lambda *arguments: _competing(*arguments, F.mse_loss),
+    lambda logits, *others: _of_own_maps(logits.softmax(1), *others, _written_out),
+    lambda logits, *others: _of_own_maps(
+        logits.softmax(1), *others, lambda own, true: (own - true).square().sum() / max(own.numel(), 1)
+    ),
 )
 def cross_entropy_of_classes(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """You let the classes compete for each cell, by a softmax. The map of the true class answers alone: each of its cells is a
     yes or a no, whatever the other maps say."""
-    own = logits.log_softmax(1)[torch.arange(len(labels)), labels]
+    own = region_targets.own_maps(logits.log_softmax(1), labels)
     return -(targets * own).sum() / max(own.numel(), 1)
-
-
-def _competing(logits: Tensor, labels: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    own = logits.softmax(1)[torch.arange(len(labels)), labels]
-    return loss(own, targets) if len(own) else 0 * own.sum()
 
 
 SLIPS = read_slips("""
