@@ -720,6 +720,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "catalogue.Entry": "a form of data",
         "contract.Promised": "a form of data",
         "contract.require_backbone": "attributes, no values",
+        "contract.batch_norms": "layers and names, no values",
+        "contract.set_statistics": "changes a backbone; tests/models/test_backbones.py",
         "contract.check_backbone": "looks at the values of maps, which is its task; tests/models/test_backbones.py",
         "crf.appearance_kernel": "in DenseCRF",
         "crf.smoothness_kernel": "in DenseCRF",

@@ -17,7 +17,7 @@ from course_utils.losses.distribution import cross_entropy_loss
 from course_utils.losses.weights import class_weights
 from course_utils.metrics.boundary import boundary_iou
 from course_utils.metrics.semantic import confusion_matrix, scores
-from course_utils.models.backbones.contract import Frozen
+from course_utils.models.backbones.contract import Frozen, set_statistics
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.catalogue import SMALL
 from course_utils.models.fcn import FCN
@@ -85,18 +85,22 @@ def fcn_on_scenes(
     random_scores: bool = False,
     pretrained: bool = False,
     frozen: bool = False,
+    statistics: bool = False,
     steps: int = 450,
 ) -> dict[str, float]:
     """Train an FCN on the small backbone with `train_on_scenes`; scores, steps and CPU seconds of the training.
 
     Its score layers begin at 0, or as PyTorch draws them (`random_scores`), as those of a student's head in lesson 06 do. The
     encoder begins with random weights, or `pretrained` as a classifier of windows (`pretrained_backbone`). It learns with the
-    rest, or stays `frozen`, so that only the scores are learnt.
+    rest, or stays `frozen`, so that only the scores are learnt; with `statistics`, its batch norm has those of 160 scenes.
 
     Raises: ValueError as `FCN`.
     """
     torch.manual_seed(seed)
     backbone = pretrained_backbone(seed) if pretrained else small_resnet()
+    if statistics:
+        scenes = scenes_in_memory("train", 512)
+        set_statistics(backbone, torch.stack([scenes[n].image for n in range(160)]))
     model = FCN(Frozen(backbone) if frozen else backbone, 8, stride=stride, upsample=upsample)
     if random_scores:
         for score in model.scores:

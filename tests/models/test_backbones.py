@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 from unfilled import drawn, unfilled
 
-from course_utils.models.backbones.contract import Frozen, check_backbone, last_map_at
+from course_utils.models.backbones.contract import Frozen, check_backbone, last_map_at, set_statistics
 from course_utils.models.backbones.resnet import (
     resnet18,
     resnet34,
@@ -494,6 +494,29 @@ def test_backbones_on_a_gpu(make):
         found = [map_.cpu() for map_ in backbone.cuda()(images.cuda())]
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9 * theirs.abs().max().item())
+
+
+def test_a_frozen_backbone_without_statistics_warns_and_set_statistics_sets_them():
+    torch.manual_seed(0)
+    backbone = small_resnet(widths=(4, 6))
+    with pytest.warns(UserWarning, match="have the statistics of a new layer.*set_statistics"):
+        Frozen(backbone)
+    weights = {name: value.clone() for name, value in backbone.named_parameters()}
+    images = torch.rand(12, 3, 32, 32)
+    backbone.train()
+    set_statistics(backbone, images, batch_size=12)
+    assert backbone.training and all(torch.equal(value, weights[name]) for name, value in backbone.named_parameters())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frozen = Frozen(backbone)
+    first = next(layer for layer in backbone.modules() if isinstance(layer, nn.BatchNorm2d))
+    found = []
+    first.register_forward_hook(lambda layer, inputs, output: found.append(output.clone()))
+    frozen(images)
+    assert found[0].mean((0, 2, 3)).abs().max() < 1e-5, "what comes out of the first batch norm has mean 0 here"
+    assert (found[0].var((0, 2, 3)) - 1).abs().max() < 0.01
+    with pytest.raises(ValueError, match="N at least 1, but images are"):
+        set_statistics(backbone, images[:0])
 
 
 def test_a_frozen_backbone_does_not_change_in_training():

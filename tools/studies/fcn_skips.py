@@ -18,8 +18,16 @@ VARIANTS = {
     "FCN-8s, pretrained encoder": partial(fcn_on_scenes, stride=8, pretrained=True),
     "FCN-8s, pretrained encoder, frozen": partial(fcn_on_scenes, stride=8, pretrained=True, frozen=True),
     "FCN-8s, random encoder, frozen": partial(fcn_on_scenes, stride=8, frozen=True),
+    "FCN-8s, random encoder, frozen, statistics set": partial(fcn_on_scenes, stride=8, frozen=True, statistics=True),
     **{f"fitted grid, stride {stride}": partial(bound_on_scenes, stride=stride) for stride in (32, 16, 8, 4)},
 }
+LONG = ("FCN-32s", "FCN-16s", "FCN-8s", "FCN-4s", "FCN-8s, upsampling fixed")
+LONG += (
+    "FCN-8s, pretrained encoder",
+    "FCN-8s, pretrained encoder, frozen",
+    "FCN-8s, random encoder, frozen, statistics set",
+)
+VARIANTS |= {f"{name}, 4000 steps": partial(VARIANTS[name], steps=4000) for name in LONG}
 
 if __name__ == "__main__":
     run_study("fcn_skips", VARIANTS)

@@ -11,6 +11,7 @@ A backbone is any `nn.Module` with three properties:
 So a head picks its maps by stride and resizes to the size of another map, and works on every backbone.
 """
 
+import warnings
 from copy import deepcopy
 from typing import NamedTuple, NoReturn
 
@@ -28,11 +29,22 @@ class Promised(NamedTuple):
 
 
 class Frozen(nn.Module):
-    """A backbone that training leaves as it is: no gradients, and always in evaluation mode, also its batch norm."""
+    """A backbone that training leaves as it is: no gradients, and always in evaluation mode, also its batch norm.
+
+    Batch norm then divides by the statistics that it has. Where they are still those of a new layer, mean 0 and variance 1,
+    nothing is normalised: this warns, and `set_statistics` sets them.
+    """
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.channels, self.strides = require_backbone(backbone)
+        if never_set := [name for name, norm in batch_norms(backbone) if _never_set(norm)]:
+            warnings.warn(
+                f"{len(never_set)} batch norm layers of this frozen backbone (the first: {never_set[0]!r}) have the statistics "
+                "of a new layer, mean 0 and variance 1, and keep them: load weights, or call "
+                "course_utils.models.backbones.contract.set_statistics(backbone, images) first.",
+                stacklevel=2,
+            )
         self.backbone = backbone.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> "Frozen":
@@ -42,6 +54,52 @@ class Frozen(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         return self.backbone(images)
+
+
+def batch_norms(backbone: nn.Module) -> list[tuple[str, nn.modules.batchnorm._BatchNorm]]:
+    """The batch norm layers of a backbone that keep statistics, with their names."""
+    layers = (
+        (name, layer) for name, layer in backbone.named_modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    )
+    return [(name, layer) for name, layer in layers if layer.running_mean is not None]
+
+
+def _never_set(norm: nn.modules.batchnorm._BatchNorm) -> bool:
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not bool(mean.any()) and bool((variance == 1).all())
+
+
+@torch.no_grad()
+def set_statistics(backbone: nn.Module, images: Tensor, *, batch_size: int = 16) -> None:
+    """Set the running mean and variance of every batch norm layer to what it meets on these images; no weight changes.
+
+    They are the averages over the batches. The modes of the layers are left as they were.
+
+    Shapes: images (N, 3, H, W).
+
+    Raises: ValueError where there are no images.
+    """
+    batch_size = whole_number(batch_size, "batch_size", minimum=1)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            f"Statistics are taken on images (N, 3, H, W), N at least 1, but images are {tuple(images.shape)}."
+        )
+    modes = {layer: layer.training for layer in backbone.modules()}
+    norms = [norm for _, norm in batch_norms(backbone)]
+    momenta = [norm.momentum for norm in norms]
+    backbone.eval()
+    try:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the average over all batches, each with the same weight
+            norm.train()
+        for batch in images.split(batch_size):
+            backbone(batch)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for layer, mode in modes.items():
+            layer.training = mode
 
 
 def last_map_at(strides: tuple[int, ...], stride: int) -> int:
