@@ -11,6 +11,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     `write` gets the path of an unfinished file beside it, which no other process has. That takes its place afterwards, with the
     mode that the user's other new files have, and goes if something is raised.
+
+    Raises: OSError with the path where the system names none, as for a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
@@ -20,6 +22,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         write(partial)
         partial.chmod(mode)  # libraries that replace the file give it one of their own
         os.replace(partial, path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

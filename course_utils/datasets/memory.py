@@ -1,5 +1,8 @@
 """A data set kept in memory after its samples were read or drawn once."""
 
+import operator
+from typing import SupportsIndex
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,8 +21,10 @@ class InMemory(Dataset[Sample]):
     comes after is read every time. `device`: where they are kept and given out (None: where they come from); a GPU with room
     for them saves the transfer.
 
+    A sample is asked for by a whole number of Python, NumPy or PyTorch.
+
     Raises: ValueError if `data` is not a data set, and for fewer than 1 samples; for a sample, when it is read, whose image is
-    not floating in [0, 1] or whose labels are not in 0 … 255.
+    not floating in [0, 1] or whose labels are not in 0 … 255; TypeError for an index that is no whole number.
     """
 
     def __init__(
@@ -41,7 +46,8 @@ class InMemory(Dataset[Sample]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        index = operator.index(index)  # a tensor is another key each time, even where it has the same value
         if not 0 <= index < self.length:
             raise IndexError(
                 f"there are {self.length} samples, 0 to {self.length - 1}, but sample {index} was asked for."

@@ -116,18 +116,26 @@ def _smp(name: str, num_classes: int) -> nn.Module:
         network = segmentation_models_pytorch.create_model(
             architecture, encoder_name=encoder, encoder_weights=None, classes=num_classes
         )
-    except (ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # whatever it raises, it is about this name
         raise ValueError(
-            f"segmentation_models_pytorch cannot make {name!r} ({error}); write smp:ARCHITECTURE:ENCODER, for example "
-            "smp:unet:resnet18."
+            f"segmentation_models_pytorch cannot make {name!r} ({shortened(error)}); write smp:ARCHITECTURE:ENCODER, for "
+            "example smp:unet:resnet18."
         ) from error
     return AnySize(network, multiple=32)
+
+
+def shortened(error: Exception, length: int = 300) -> str:
+    """What an exception of another library says, in one line and not without end."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= length else text[:length] + " …"
 
 
 class AnySize(nn.Module):
     """A network for images whose sides are multiples of a number, on images of every size.
 
     The edge is repeated at the bottom and on the right, and cut off the logits again.
+
+    Raises: when it is called, ValueError for images that the network does not take.
     """
 
     def __init__(self, network: nn.Module, *, multiple: int) -> None:
@@ -137,4 +145,13 @@ class AnySize(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[2:]
         padded = pad(images, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
-        return self.network(padded)[:, :, :height, :width]
+        try:
+            logits = self.network(padded)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            if "memory" in str(error):
+                raise
+            raise ValueError(
+                f"This {type(self.network).__name__} does not take a batch of images {tuple(images.shape)}, enlarged to "
+                f"{tuple(padded.shape)} ({shortened(error)}); give larger images, or another network."
+            ) from error
+        return logits[:, :, :height, :width]

@@ -7,6 +7,7 @@ torchrun --nproc-per-node=N -m course_utils.training …
 import argparse
 import json
 import math
+import os
 import platform
 import sys
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from course_utils.devices import device
 from course_utils.locks import held
 from course_utils.models.catalogue import DETECTORS, build
 from course_utils.training.arguments import parse
-from course_utils.training.checkpoints import read_settings
+from course_utils.training.checkpoints import read_settings, steps_done
 from course_utils.training.distributed import processes, rank_0_first, rank_and_size
 from course_utils.training.estimate import steps_in
 from course_utils.training.history import History
@@ -40,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        if os.environ.get("RANK", "0") == "0":  # of torchrun; the processes have parted already
+            print(_stopped(options.output / "checkpoint.safetensors"), file=sys.stderr)
+        return 130  # as shells have it for Ctrl-C
     return 0
 
 
@@ -93,6 +98,14 @@ def _run(options: argparse.Namespace, place: torch.device, model: nn.Module, tra
     )
     if main_process:
         _write(options, steps, model, history, task.shown)
+
+
+def _stopped(checkpoint: Path) -> str:
+    try:
+        done = steps_done(checkpoint)
+    except ValueError:
+        return f"Stopped before anything was kept in {checkpoint.parent}: the same command begins anew."
+    return f"Stopped. {checkpoint} holds the run after {done} steps: the same command goes on from there."
 
 
 def _take_folder(options: argparse.Namespace, folder: ExitStack) -> None:

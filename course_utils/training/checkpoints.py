@@ -25,7 +25,7 @@ NETWORK, OPTIMISER = "network.", "optimiser."
 
 def save_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, history: History, settings: Settings) -> None:
     """Write the state after a step; the file is the old one or the new one whenever it is looked at, never half of one."""
-    tensors = {NETWORK + name: value for name, value in model.state_dict().items()}
+    tensors = {NETWORK + _name(name): value for name, value in model.state_dict().items()}
     for number, parameter in enumerate(_parameters(optimiser)):
         for name, value in optimiser.state[parameter].items():
             # A momentum that does not exist yet is None.
@@ -36,10 +36,18 @@ def save_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, history:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a file of safetensors, its folder too; it is the old one or the new one whenever it is looked at."""
+    """Write a file of safetensors, its folder too; it is the old one or the new one whenever it is looked at.
+
+    Raises: OSError with the path where it cannot be written, as on a full disk.
+    """
 
     def write(partial: Path) -> None:
-        save_file(tensors, partial, metadata=metadata)
+        try:
+            save_file(tensors, partial, metadata=metadata)
+        except SafetensorError as error:
+            raise OSError(
+                f"{path} cannot be written ({error}); free some space or give another path. What was there before is as it was."
+            ) from error
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
 
@@ -84,12 +92,12 @@ def load_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, settings
             f"again, give another path, or delete {path}."
         )
     weights = _checked(path, _of_network(tensors), model)
-    cast = [name for name, value in model.state_dict().items() if weights[name].dtype != value.dtype]
+    cast = [_name(name) for name, value in model.state_dict().items() if weights[_name(name)].dtype != value.dtype]
     states = _optimiser_states(tensors, optimiser)
     if cast or states is None:
         what = f"{cast[0]} as {weights[cast[0]].dtype}" if cast else "an optimiser's state that is not whole"
         raise ValueError(f"{path} holds {what}, with which this run cannot go on; give another path, or delete {path}.")
-    model.load_state_dict(weights)
+    _give(model, weights)
     for parameter, state in zip(_parameters(optimiser), states, strict=True):
         for name, value in state.items():
             # In the memory format of the parameter, so that the very same instructions go on; the count of steps is no map.
@@ -112,10 +120,12 @@ def save_network(checkpoint: Path | str, path: Path | str) -> None:
 def load_network(path: Path | str, model: nn.Module) -> None:
     """Give a network the weights of a checkpoint, or of a file of `save_network`, in the network's own types.
 
+    It may be compiled (`torch.compile`), and so may that have been which was trained: names are those of the network itself.
+
     Raises: ValueError where the file is no checkpoint, or one of another network.
     """
     tensors, _, history = _read(Path(path))
-    model.load_state_dict(_checked(Path(path), _of_network(tensors) if history.steps else tensors, model))
+    _give(model, _checked(Path(path), _of_network(tensors) if history.steps else tensors, model))
 
 
 def read_settings(path: Path | str) -> Settings:
@@ -124,6 +134,14 @@ def read_settings(path: Path | str) -> Settings:
     Raises: ValueError where the file is no checkpoint.
     """
     return _read(Path(path))[1]
+
+
+def steps_done(path: Path | str) -> int:
+    """How many steps the run had done that wrote a checkpoint.
+
+    Raises: ValueError where the file is no checkpoint.
+    """
+    return len(_read(Path(path))[2].steps)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Settings, History]:
@@ -162,7 +180,7 @@ def _checked(path: Path, weights: dict[str, Tensor], model: nn.Module) -> dict[s
     Raises: ValueError where they are not those of this network: load_state_dict would load what fits and only then complain.
     """
     there, here = (
-        {name: tuple(value.shape) for name, value in state.items()} for state in (weights, model.state_dict())
+        {_name(name): tuple(value.shape) for name, value in state.items()} for state in (weights, model.state_dict())
     )
     if there != here:
         name, shape = next(iter(sorted(set(there.items()) ^ set(here.items()))))
@@ -170,7 +188,16 @@ def _checked(path: Path, weights: dict[str, Tensor], model: nn.Module) -> dict[s
             f"{path} holds the weights of another network than this {type(model).__name__}; they differ in {name}, {shape}, "
             "among others. Build the network that was trained, or give another path."
         )
-    return weights
+    return {_name(name): value for name, value in weights.items()}
+
+
+def _name(name: str) -> str:
+    """The name of a weight in the network itself: `torch.compile` wraps it, and puts a word before each."""
+    return name.replace("_orig_mod.", "")
+
+
+def _give(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    model.load_state_dict({name: weights[_name(name)] for name in model.state_dict()})
 
 
 def _optimiser_states(tensors: dict[str, Tensor], optimiser: Optimizer) -> list[dict[str, Tensor]] | None:

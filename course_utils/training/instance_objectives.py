@@ -8,7 +8,7 @@ from course_utils.datasets.memory import InMemory
 from course_utils.datasets.objects import objects_of
 from course_utils.datasets.samples import VOID, Sample, require_data_set, require_sample
 from course_utils.metrics.instance import AREAS, AveragePrecision
-from course_utils.models.modes import modes_kept
+from course_utils.models.modes import like_parameters, modes_kept
 from course_utils.ops.checks import real_number, whole_number
 from course_utils.training.batches import Batch, groups_of_one_size
 from course_utils.training.objectives import Evaluate, Objective
@@ -109,7 +109,7 @@ def predict(model: nn.Module, images: list[Tensor]) -> list[dict[str, Tensor]]:
 
     Shapes: images (3, h, w) in [0, 1] → for each a dict as the network gives it: "boxes", "labels", "scores", "masks", ….
     """
-    parameter = next(model.parameters())
+    parameter = like_parameters(model)
     with modes_kept(model):
         model.eval()
         if len({image.shape for image in images}) == 1:

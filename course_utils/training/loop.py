@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from course_utils.datasets.samples import Sample, require_data_set
 from course_utils.datasets.transforms import Transform
+from course_utils.models.modes import like_parameters
 from course_utils.training.batches import NETWORK, Batch, derived_seed, draw_batch
 from course_utils.training.checkpoints import load_checkpoint, require_writable, save_checkpoint
 from course_utils.training.distributed import parallel, rank_and_size, share_buffers
@@ -137,8 +138,8 @@ def _set_up(
     model: nn.Module, train: Dataset[Sample], objective: Objective, settings: Settings, checkpoint: Path | None
 ) -> _Run:
     """Make what a run needs, from its checkpoint where there is one, and put the network into training mode."""
-    steps, device = settings["steps"], next(model.parameters()).device
-    model.to(memory_format=_memory_format(settings))
+    steps, device = settings["steps"], like_parameters(model).device
+    model.to(memory_format=_memory_format(model, settings))
     updates = make_optimiser(model, settings)
     found = checkpoint is not None and checkpoint.is_file()
     history = load_checkpoint(checkpoint, model, updates, settings) if found else History()
@@ -159,13 +160,28 @@ def _draw(run: _Run, train: Dataset[Sample], step: int, transform: Transform | N
     batch = draw_batch(
         train, batch_size=batch_size, seed=seed, step=step, transform=transform, part=run.part, device=run.device
     )
-    dtype = next(run.losses_of.parameters()).dtype
-    images = batch.images.to(dtype).contiguous(memory_format=_memory_format(run.settings))
+    dtype = like_parameters(run.losses_of).dtype
+    images = batch.images.to(dtype).contiguous(memory_format=_memory_format(run.losses_of, run.settings))
     return batch._replace(images=images, done=step / run.steps)
 
 
-def _memory_format(settings: Settings) -> torch.memory_format:
-    return torch.channels_last if settings["channels_last"] else torch.contiguous_format
+def _memory_format(model: nn.Module, settings: Settings) -> torch.memory_format:
+    wanted = settings["channels_last"] and not any(_writes_beyond_its_memory(layer) for layer in model.modules())
+    return torch.channels_last if wanted else torch.contiguous_format
+
+
+def _writes_beyond_its_memory(layer: nn.Module) -> bool:
+    """Whether PyTorch 2.15 on a CPU with AVX2 breaks the process in this layer's backward, with channels last.
+
+    So it does for 1×1 with a stride and fewer than 8 input channels, as the shortcut of a very narrow residual block has it.
+    """
+    return (
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.in_channels < 8
+        and layer.weight.device.type == "cpu"
+    )
 
 
 class _Losses(nn.Module):
@@ -176,7 +192,16 @@ class _Losses(nn.Module):
         self.model, self.objective = model, objective
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return require_losses(self.objective(self.model, batch))
+        try:
+            losses = self.objective(self.model, batch)
+        except ValueError as error:
+            if "more than 1 value per channel" in str(error):
+                raise ValueError(
+                    f"Batch norm has one value a channel to take a mean and a variance of ({error}); train with a larger "
+                    "batch_size, or with larger images."
+                ) from error
+            raise
+        return require_losses(losses)
 
 
 def _seed(device: torch.device, seed: int) -> None:

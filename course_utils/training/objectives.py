@@ -13,7 +13,7 @@ from course_utils.losses.combination import Loss
 from course_utils.losses.weights import Method, class_weights, count_pixels
 from course_utils.metrics.boundary import boundary_matrix
 from course_utils.metrics.semantic import SemanticScores, as_labels, confusion_matrix, scores
-from course_utils.models.modes import modes_kept
+from course_utils.models.modes import like_parameters, modes_kept
 from course_utils.ops.checks import require_tensor, whole_number
 from course_utils.training.batches import Batch, groups_of_one_size
 from course_utils.training.distributed import rank_and_size, share_of_pixels, sum_over_ranks
@@ -85,7 +85,7 @@ def predict_matrices(
 ) -> tuple[SemanticScores, SemanticScores | None]:
     """All scores of a network on a data set, of its regions and, with `boundary`, of its boundaries (else None).
 
-    The network predicts in evaluation mode, on the device that it is on, from images in the type of its first parameter; all
+    The network predicts in evaluation mode, on the device that it is on, from images in the type of its parameters; all
     of its parts have their modes again afterwards. With several processes each predicts its part of the samples, and the
     confusion matrices are added up, which is exact.
 
@@ -94,7 +94,7 @@ def predict_matrices(
     """
     require_data_set(data, "num_classes")
     batch_size = whole_number(batch_size, "batch_size", minimum=1)
-    parameter, classes = next(model.parameters()), data.num_classes
+    parameter, classes = like_parameters(model), data.num_classes
     region = torch.zeros(classes, classes, dtype=torch.int64, device=parameter.device)
     edge = torch.zeros(classes + 1, classes + 1, dtype=torch.int64, device=parameter.device)
     with modes_kept(model):

@@ -215,3 +215,16 @@ def test_on_a_gpu() -> None:
 
     with pytest.raises(FloatingPointError, match="step 1 of 20"):
         fit(model, Squares(), steps=20, objective=poisoned, seed=0)
+
+
+def test_a_narrow_shortcut_with_a_stride_is_not_trained_with_channels_last() -> None:
+    """PyTorch 2.15 writes beyond its memory in this backward, on CPUs with AVX2, and ends the process."""
+    torch.manual_seed(0)
+    narrow = nn.Sequential(nn.Conv2d(3, 6, 1, stride=2), nn.Upsample(scale_factor=2), nn.Conv2d(6, 3, 1))
+    wide = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 1, stride=2), nn.Upsample((8, 12)))
+    formats = []
+    for model in (narrow, wide):
+        seen = model[1].register_forward_hook(lambda layer, inputs, output: formats.append(inputs[0].stride()[1]))
+        fit(model, Squares(), steps=20, seed=0, objective=objective, progress=False)
+        seen.remove()
+    assert set(formats[:20]) == {4 * 6} and set(formats[20:]) == {1}, "channels are last only where it is safe"

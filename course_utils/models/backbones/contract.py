@@ -66,7 +66,9 @@ def batch_norms(backbone: nn.Module) -> list[tuple[str, nn.modules.batchnorm._Ba
 
 def _never_set(norm: nn.modules.batchnorm._BatchNorm) -> bool:
     mean, variance = norm.running_mean, norm.running_var
-    return mean is not None and variance is not None and not bool(mean.any()) and bool((variance == 1).all())
+    if mean is None or variance is None or mean.is_meta:
+        return False
+    return not bool(mean.any()) and bool((variance == 1).all())
 
 
 @torch.no_grad()
