@@ -34,5 +34,10 @@ def test_rule_of_a_lesson(path: Path, rule: Callable[[NotebookNode, int], list[s
 
 
 @each_notebook
+def test_minutes(path: Path) -> None:
+    assert notebook_rules.minutes_are_true(notebook_files.read(path), int(path.stem[:2])) == []
+
+
+@each_notebook
 def test_stored_form(path: Path) -> None:
     assert notebook_files.is_normal(path), f"run `python3 course.py notebooks {path.stem[:2]}`"

@@ -12,6 +12,7 @@ from notebook_files import WIDGET, source_hash
 from notebook_sources import fixed_seeds
 
 from course_utils.exercises import tasks
+from course_utils.lessons import LESSONS
 
 ALT = "A street scene beside its labels, seven colours."
 REAL = 'if datasets.present("camvid"):\n    camvid = 0.31\nelse:\n    print("not here")'
@@ -253,3 +254,17 @@ def test_exercises_of_notebook_and_module_are_the_same(good: NotebookNode, monke
     assert rules.exercises_agree(good, 1) == [f"{second} is asked in 2 cells"], "a guess and a definition in one cell"
     monkeypatch.setattr("course_utils.exercises.tasks", lambda lesson: tasks(1)[:1] * 9)
     assert "the lesson has 9 exercises, more than 8" in rules.exercises_agree(good, 1)
+
+
+def test_minutes_are_counted_from_words_code_and_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 words, 6 code cells, exercises of 10 minutes: 2 + 2 + 15; what is for the lecturer is not counted."""
+    cells = [text("word " * 400), text("word " * 900), *(code("1") for _ in range(6))]
+    cells[1].metadata["slideshow"] = {"slide_type": "notes"}
+    notebook = new_notebook(cells=cells)
+    assert rules.minutes_of(notebook, 10) == pytest.approx(19)
+    asked = sum(task.minutes for task in tasks(1))
+    takes = 4 + 1.5 * asked
+    monkeypatch.setitem(LESSONS, 1, LESSONS[1]._replace(minutes=round(takes) + 4))
+    assert rules.minutes_are_true(notebook, 1) == []
+    monkeypatch.setitem(LESSONS, 1, LESSONS[1]._replace(minutes=round(takes) - 6))
+    assert "but this lesson takes about" in rules.minutes_are_true(notebook, 1)[0]

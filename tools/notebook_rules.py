@@ -198,11 +198,15 @@ def prose_is_calm(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def _slide_type(cell: NotebookNode) -> str | None:
+    return cell.metadata.get("slideshow", {}).get("slide_type")
+
+
 def cells_have_slide_types(notebook: NotebookNode) -> list[str]:
     return [
         f"{where(i, cell)} has no slide type: metadata.slideshow.slide_type, one of {', '.join(SLIDE_TYPES)}"
         for i, cell in enumerate(notebook.cells)
-        if cell.metadata.get("slideshow", {}).get("slide_type") not in SLIDE_TYPES
+        if _slide_type(cell) not in SLIDE_TYPES
     ]
 
 
@@ -256,6 +260,27 @@ def exercises_agree(notebook: NotebookNode, lesson: int) -> list[str]:
     if len(known) > MOST_EXERCISES:
         complaints.append(f"the lesson has {len(known)} exercises, more than {MOST_EXERCISES}")
     return complaints
+
+
+def minutes_of(notebook: NotebookNode, exercise_minutes: int) -> float:
+    """How long a lesson takes: 200 words a minute, 20 seconds a code cell, and the minutes of its exercises half as much again.
+
+    The lecturer's notes are not counted.
+    """
+    read = [cell for cell in notebook.cells if cell.cell_type == "markdown" and _slide_type(cell) != "notes"]
+    words = sum(len(cell.source.split()) for cell in read)
+    return words / 200 + len(list(code_cells(notebook))) / 3 + 1.5 * exercise_minutes
+
+
+def minutes_are_true(notebook: NotebookNode, lesson: int) -> list[str]:
+    """What `lessons.py` says of the time is within 5 minutes of what can be counted."""
+    from course_utils.exercises import tasks
+    from course_utils.lessons import LESSONS
+
+    found, told = minutes_of(notebook, sum(task.minutes for task in tasks(lesson))), LESSONS[lesson].minutes
+    if abs(found - told) <= 5:
+        return []
+    return [f"course_utils/lessons.py says {told} minutes, but this lesson takes about {5 * round(found / 5)}"]
 
 
 RULES: tuple[Callable[[NotebookNode], list[str]], ...] = (
