@@ -354,6 +354,16 @@ WITHOUT_MASKS = {name: value for name, value in objects(1).items() if name != "m
         (lambda: small_detector()(batch(), [EMPTY, {"boxes": EMPTY["boxes"]}]), r"targets\[1\] .* has the keys \['boxes'\]"),
         (lambda: small_detector()(batch(1), [objects(2) | {"labels": torch.tensor([1, 3])}]), "from 1 to 2, since 0 is"),
         (lambda: small_detector()(batch(1), [objects(2) | {"labels": torch.tensor([1])}]), "one entry for each of 2 boxes"),
+        (lambda: small_detector()(batch(1), [objects(2) | {"labels": [1, 2]}]), r'\["labels"\] must be a tensor, but is list'),
+        (lambda: small_detector()(batch(1), [objects(2) | {"iscrowd": [0, 0]}]), r'\["iscrowd"\] must be a tensor'),
+        (
+            lambda: small_detector()(batch(1), [objects(2) | {"boxes": objects(2)["boxes"].long()}]),
+            r'\["boxes"\] must be floating .*`.float\(\)`',
+        ),
+        (
+            lambda: small_detector()(batch(1), [objects(2) | {"masks": objects(2)["masks"][:, None]}]),
+            r'\["masks"\] must be \(n, H, W\), but have the shape \(2, 1, 48, 64\)',
+        ),
         (lambda: small_detector()(batch(1), [objects(1) | {"labels": torch.ones(1)}]), "int64 .n,., but is torch.float32"),
         (lambda: small_detector()(batch(1), [objects(1) | {"boxes": torch.zeros(1, 5)}]), "must be floating boxes"),
         (lambda: small_detector()(batch(1), [WITHOUT_MASKS]), 'for masks needs "masks" in every target'),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from course_utils.ops.checks import require_tensor
 from course_utils.ops.known import on_host
 from course_utils.ops.overlap import require_boxes
 
@@ -12,11 +13,14 @@ Target = Mapping[str, Tensor]
 """Of one image with n objects: "boxes" (n, 4), "labels" int64 (n,), and what else is learnt: "masks", "keypoints"."""
 
 
+OF_EACH_OBJECT = {"labels", "masks", "keypoints", "iscrowd"}
+
+
 def checked_targets(targets: Sequence[Target] | None, count: int, num_classes: int) -> list[Target]:
     """The targets of `count` images without what nothing can be learnt from: crowds, and objects whose box has no area.
 
-    Raises: ValueError for another number of targets, missing keys, boxes of another shape, labels that are not from 1 to
-    num_classes - 1, and as many masks or keypoints as there are no boxes.
+    Raises: ValueError for another number of targets, missing keys, what is not a tensor, boxes and masks of another shape or
+    type, labels that are not from 1 to num_classes - 1, and as many masks or keypoints as there are no boxes.
     """
     if not isinstance(targets, (list, tuple)) or len(targets) != count:
         what = f"{len(targets)} of them" if isinstance(targets, (list, tuple)) else f"{type(targets).__name__}"
@@ -33,9 +37,15 @@ def _checked_target(target: Target, num_classes: int, place: int) -> Target:
         raise ValueError(
             f'targets[{place}] must be a dict with "boxes" and "labels", but has {got}; see `Objects.target()`.'
         )
+    for name in sorted(target.keys() & {"boxes", *OF_EACH_OBJECT}):
+        require_tensor(target[name], f'targets[{place}]["{name}"]')
     boxes, labels = target["boxes"], target["labels"]
     require_boxes(boxes, f'targets[{place}]["boxes"]')
-    for name in target.keys() & {"labels", "masks", "keypoints", "iscrowd"}:
+    if "masks" in target and target["masks"].ndim != 3:
+        raise ValueError(
+            f'targets[{place}]["masks"] must be (n, H, W), but have the shape {tuple(target["masks"].shape)}.'
+        )
+    for name in sorted(target.keys() & OF_EACH_OBJECT):
         if len(target[name]) != len(boxes):
             raise ValueError(
                 f'targets[{place}]["{name}"] must have one entry for each of {len(boxes)} boxes, but has {len(target[name])}.'
