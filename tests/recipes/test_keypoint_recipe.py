@@ -19,6 +19,7 @@ from course_utils.recipes.keypoints import (
     score_keypoints,
     sigmoid_loss,
     softmax_loss,
+    started_low,
     train_keypoints,
     two_numbers,
 )
@@ -107,6 +108,15 @@ def test_losses_of_an_ignorant_network_by_hand(few: Figures) -> None:
     )  # fmt: skip
 
 
+def test_maps_that_start_low_begin_where_a_softmax_does(few: Figures) -> None:
+    """A sigmoid of about 1/784 in every cell, of a network that says nothing yet but its biases."""
+    head = started_low().head
+    torch.nn.init.zeros_(head[-1].weight)
+    begun = head.eval()(torch.rand(2, 32, 14, 14)).sigmoid()
+    assert begun.shape == (2, 13, 28, 28)
+    torch.testing.assert_close(begun, torch.full_like(begun, 1 / 784))
+
+
 def test_places_in_a_box_become_places_in_the_image() -> None:
     places = torch.tensor([[[0.5, 0.25]]]).expand(1, 13, 2)
     read = read_numbers(places, torch.tensor([[10.0, 20, 30, 60]]))
@@ -160,7 +170,11 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same(name: str, few: Figures
 def test_a_row_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keypoints, "TRAINING", 8)
     monkeypatch.setattr(keypoints, "VALIDATION", 4)
-    for other in ({}, {"loss": sigmoid_loss}, {"loss": distance_loss, "make": two_numbers, "read": read_numbers}):
+    for other in (
+        {},
+        {"loss": sigmoid_loss, "make": started_low},
+        {"loss": distance_loss, "make": two_numbers, "read": read_numbers},
+    ):
         row = keypoints_on_puppets(0, steps=2, **other)
         assert list(row) == ["within_2_px", "mistaken", "oks_ap", "oks_ap50", "steps", "training_cpu_seconds"]
         assert row["steps"] == 2 and all(math.isfinite(value) for value in row.values())
