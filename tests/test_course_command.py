@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +72,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python = str(environment.python_of(tmp_path / ".venv"))
     monkeypatch.setattr(environment, "make_command", lambda venv: [sys.executable, "-c", make, python])
     monkeypatch.setattr(environment, "SELF_CHECK", "pass")
+    monkeypatch.setattr(environment, "PAUSE", 0)
     monkeypatch.setattr(environment, "why_not", lambda here: None)
     return tmp_path
 
@@ -123,7 +125,7 @@ def test_an_interrupted_installation_is_finished(course: Path, monkeypatch: pyte
     environment.ensure(root=course)
     (course / "constraints.txt").write_text("torch==2.16.0\n")
 
-    def interrupt(command: list[str], what: str, root: Path) -> None:
+    def interrupt(command: list[str], what: str, root: Path, *, tries: int = 1) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as during, pytest.raises(KeyboardInterrupt):
@@ -132,6 +134,29 @@ def test_an_interrupted_installation_is_finished(course: Path, monkeypatch: pyte
     (course / "constraints.txt").write_text("torch==2.15.0\n")  # what the stamp of the complete installation was for
     environment.ensure(root=course)
     assert calls(course) == ["install []"] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "succeeds_at", "tried"),
+    [
+        ("ProtocolError: Connection broken: IncompleteRead(9 bytes read)", 2, 2),
+        ("ERROR: Exception", 3, 3),
+        ("Connection reset by peer", 9, 3),
+        ("OSError: [Errno 28] No space left on device", 2, 1),
+        ("No matching distribution found for torch", 2, 1),
+    ],
+)
+def test_a_connection_that_breaks_off_is_tried_again(
+    course: Path, monkeypatch: pytest.MonkeyPatch, said: str, succeeds_at: int, tried: int
+) -> None:
+    code = (
+        "import sys, pathlib; p = pathlib.Path('calls.txt'); p.open('a').write('install\\n'); "
+        f"sys.exit(None if len(p.read_text().split()) >= {succeeds_at} else {said!r})"
+    )
+    monkeypatch.setattr(environment, "install_commands", lambda venv, extras: [[sys.executable, "-c", code]])
+    with nullcontext() if tried == succeeds_at else pytest.raises(CourseError, match="Installing failed"):
+        environment.ensure(root=course)
+    assert calls(course) == ["install"] * tried
 
 
 def test_packages_that_do_not_import_are_not_an_installation(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:

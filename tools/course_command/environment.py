@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,13 @@ SELF_CHECK = (
     "import course_utils, torch, torchvision, numpy, scipy, pandas, matplotlib.pyplot, ipywidgets, anywidget, nbclient,"
     " ipykernel, jupyterlab; assert int(torch.ones(2).sum()) == 2"
 )
+NOT_FETCHED = (
+    "The packages could not be fetched: check the network connection (and the proxy, if there is one), then run the same "
+    "command again; it goes on from there."
+)
+NO_CAUSE = "Run the same command again; if it fails in the same way, delete the folder .venv and try once more."
+WORTH_A_TRY = (NOT_FETCHED, NO_CAUSE)
+PAUSE = 5  # seconds
 # What an installer's output tells about the cause, most certain first, and what to do.
 CAUSES = (
     (
@@ -50,9 +58,11 @@ CAUSES = (
             "connection reset",
             "timed out",
             "could not connect",
+            "connection broken",
+            "incompleteread",
+            "protocolerror",
         ),
-        "The packages could not be fetched: check the network connection (and the proxy, if there is one), then run "
-        "the same command again; it goes on from there.",
+        NOT_FETCHED,
     ),
     (
         ("ensurepip", "no module named venv", "no module named pip"),
@@ -70,7 +80,6 @@ CAUSES = (
         "yours, then run the same command again.",
     ),
 )
-NO_CAUSE = "Run the same command again; if it fails in the same way, delete the folder .venv and try once more."
 
 
 class CourseError(Exception):
@@ -141,7 +150,7 @@ def _install(root: Path, venv: Path, extras: list[str]) -> None:
     if not venv.exists():
         run_or_explain(make_command(venv), "Making .venv", root)
     for command in install_commands(venv, extras):
-        run_or_explain(command, "Installing", root)
+        run_or_explain(command, "Installing", root, tries=3)
     run_or_explain([str(python_of(venv)), "-c", SELF_CHECK], "Checking", root)
     text = json.dumps({"fingerprint": fingerprint(root), "extras": extras}) + "\n"
     write_text_whole(venv / STAMP, text)
@@ -181,10 +190,19 @@ def _succeeds(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, env=installing()).returncode == 0
 
 
-def run_or_explain(command: list[str], what: str, root: Path) -> None:
-    code, lines = run_with_progress(command, what, cwd=root, environment=installing())
-    if code != 0:
-        raise CourseError("\n".join([*lines[-15:], "", f"{what} failed. {advice(lines)}"]))
+def run_or_explain(command: list[str], what: str, root: Path, *, tries: int = 1) -> None:
+    """Run a command, and where its connection broke off, as it may in gigabytes of packages, once or twice more.
+
+    Raises: CourseError with the end of what it said, and what to do.
+    """
+    for left in reversed(range(tries)):
+        code, lines = run_with_progress(command, what, cwd=root, environment=installing())
+        if code == 0:
+            return
+        if not left or advice(lines) not in WORTH_A_TRY:
+            raise CourseError("\n".join([*lines[-15:], "", f"{what} failed. {advice(lines)}"]))
+        print(f"{what} broke off; it is tried again.", flush=True)
+        time.sleep(PAUSE)
 
 
 def advice(lines: list[str]) -> str:
