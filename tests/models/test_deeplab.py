@@ -12,7 +12,7 @@ from unet_cases import assert_all_learn, assert_same_network, assert_takes, coun
 from unfilled import drawn, unfilled
 
 from course_utils.models.aspp import ASPP, aspp_rates
-from course_utils.models.backbones.contract import Frozen
+from course_utils.models.backbones.contract import Frozen, set_statistics
 from course_utils.models.backbones.resnet import resnet50
 from course_utils.models.backbones.small import small_resnet
 from course_utils.models.backbones.unet import UNetEncoder
@@ -210,7 +210,9 @@ def test_it_says_which_layers_learn_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DeepLabV3(small(32), 3, output_stride=32, channels=4)
-        DeepLabV3(Frozen(small(8)), np.uint8(3), output_stride=np.uint8(8), channels=np.uint8(4))
+        backbone = small(8)
+        set_statistics(backbone, torch.rand(2, 3, 32, 32))
+        DeepLabV3(Frozen(backbone), np.uint8(3), output_stride=np.uint8(8), channels=np.uint8(4))
 
 
 @pytest.mark.parametrize(
