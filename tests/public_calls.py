@@ -30,6 +30,7 @@ from course_utils.metrics import (
     keypoints,
     matching,
     overlaps,
+    panoptic as panoptic_metric,
     rand,
     semantic,
 )
@@ -83,6 +84,8 @@ from course_utils.ops import (
     labels,
     masks,
     overlap,
+    panoptic,
+    panoptic_codes,
     pasting,
     resample,
     roi,
@@ -129,6 +132,7 @@ def masks_of(*shape: int) -> Tensor:
 LOGITS, TARGET = floats(2, 5, 6, 7), label_maps(2, 6, 7)
 ANSWERS = label_maps(2, 5, 6, 7, classes=2)
 PRED = label_maps(2, 6, 7, void=False)
+PANOPTIC = panoptic.panoptic_map(PRED, label_maps(2, 6, 7, classes=3, void=False), things=(2, 3))
 WEIGHT = floats(4, 3, 3, 3)
 STEPS = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
 
@@ -173,6 +177,12 @@ def _effective_field(size: Any, *, samples: Any, seed: Any) -> Tensor:
 def _gathered(pred: Tensor, target: Tensor, *, num_classes: Any, ignore_index: Any) -> Any:
     gathered = semantic.ConfusionMatrix(num_classes, ignore_index=ignore_index)
     gathered.update(pred, target)
+    return gathered.compute()
+
+
+def _panoptic_quality(pred: Tensor, truth: Tensor, *, num_classes: Any, things: Any) -> Any:
+    gathered = panoptic_metric.PanopticQuality(num_classes, things)
+    gathered.update(pred, truth)
     return gathered.compute()
 
 
@@ -257,6 +267,28 @@ OPS = {
     "masks.masks_to_ids": call(masks.masks_to_ids, masks_of(3, 9, 8), overlap=True),
     "overlap.box_area": call(overlap.box_area, boxes_of(5)),
     "overlap.intersection_and_union": call(overlap.intersection_and_union, boxes_of(5), boxes_of(5)),
+    "panoptic.panoptic_map": call(panoptic.panoptic_map, PRED, ANSWERS[:, 0], things=(2, 3)),
+    "panoptic.is_thing": call(panoptic.is_thing, PRED, (2, 3)),
+    "panoptic.to_instances": call(panoptic.to_instances, PANOPTIC[0], things=(2, 3)),
+    "panoptic.merge": call(
+        panoptic.merge,
+        PRED[0],
+        masks_of(2, 6, 7),
+        torch.tensor([3, 2]),
+        floats(2),
+        things=(2, 3),
+        min_score=0.125,
+        max_overlap=0.75,
+        min_stuff_area=2,
+    ),
+    "panoptic_codes.to_coco": call(panoptic_codes.to_coco, PANOPTIC[0], crowd=masks_of(6, 7)),
+    "panoptic_codes.from_coco": call(panoptic_codes.from_coco, *panoptic_codes.to_coco(PANOPTIC[0]), things=(2, 3)),
+    "panoptic_codes.ids_to_rgb": call(panoptic_codes.ids_to_rgb, PRED),
+    "panoptic_codes.rgb_to_ids": call(panoptic_codes.rgb_to_ids, panoptic_codes.ids_to_rgb(PRED)),
+    "panoptic_codes.to_cityscapes": call(panoptic_codes.to_cityscapes, PANOPTIC, things=(2, 3)),
+    "panoptic_codes.from_cityscapes": call(panoptic_codes.from_cityscapes, PRED),
+    "panoptic_codes.to_kitti": call(panoptic_codes.to_kitti, PANOPTIC, things=(2, 3)),
+    "panoptic_codes.from_kitti": call(panoptic_codes.from_kitti, PRED),
     "pasting.paste_masks": call(pasting.paste_masks, floats(3, 5, 6), boxes_of(3, size=150), (200, 190)),
     "pasting.paste_masks, legacy": call(
         pasting.paste_masks, floats(3, 5, 6), boxes_of(3, size=150), (200, 190), legacy=True
@@ -405,6 +437,7 @@ METRICS = {
         overlaps.boundary_mask_iou, masks_of(3, 20, 21), masks_of(4, 20, 21), crowd=masks_of(4), width=200
     ),
     "overlaps.mask_boundaries": call(overlaps.mask_boundaries, masks_of(3, 20, 21), 200),
+    "panoptic.PanopticQuality": call(_panoptic_quality, PANOPTIC, PANOPTIC.flip(1), num_classes=200, things=(2, 3)),
     "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
     "rand.thin_borders": call(rand.thin_borders, TARGET[0]),
     "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
@@ -654,6 +687,12 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "overlap.require_boxes": "in all that takes boxes",
         "overlap.require_same_device": "in all that takes boxes",
         "overlap.shared_area": "in box_iou and nms",
+        "panoptic.Instances": "a form of data",
+        "panoptic.class_and_id": "in all that takes panoptic maps",
+        "panoptic.checked_things": "numbers, no tensors",
+        "panoptic.require_from_0": "in all that takes ids",
+        "panoptic.require_crowd": "in to_coco and PanopticQuality",
+        "panoptic_codes.Segment": "a form of data",
         "regions.image_and_corners": "in roi_align and roi_pool",
         "resample.PixelTable": "a form of data",
         "resample.pixel_table": "in bilinear_sample and roi_align",
@@ -678,6 +717,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
         "weights.PixelCounts": "a form of data",
     },
     "metrics": {
+        "panoptic.Quality": "a form of data",
+        "panoptic.PanopticScores": "a form of data",
         "average_precision.Curve": "a form of data",
         "image_pairs": "in AveragePrecision",
         "instance.InstanceScores": "a form of data",

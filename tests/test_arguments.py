@@ -100,6 +100,8 @@ TUPLES = (
     ("memory.decoder_memory", 1),
     ("contract.last_map_at", 0),
     ("yolact_parts.grid_anchors", 3),
+    ("panoptic.is_thing", 1),
+    *((name, "things") for name, call in CALLS.items() if "things" in call.named),
 )  # any number of numbers
 
 

@@ -25,7 +25,7 @@ def read_image(path: Path, *, size: tuple[int, int] | None = None) -> Tensor:
 
     Raises: ValueError where the file is missing, damaged, or of another depth.
     """
-    picture = _decode(path)
+    picture = decode(path)
     upright = _upright(picture)
     if size is None or (upright.height, upright.width) == size or (picture.height, picture.width) != size:
         picture = upright
@@ -40,7 +40,7 @@ def read_ids(path: Path) -> Tensor:
 
     Raises: ValueError where the file is missing, damaged, or holds colours.
     """
-    picture = _decode(path)
+    picture = decode(path)
     if picture.mode == "1":
         picture = picture.convert("L")
     if picture.mode not in ("L", "P"):
@@ -147,7 +147,8 @@ def last_fifth(names: Sequence[str], split: str) -> tuple[str, ...]:
     return tuple(names[start:] if split == "val" else names[:start])
 
 
-def _decode(path: Path) -> Image.Image:
+def decode(path: Path) -> Image.Image:
+    """An image file as it is stored. Raises: ValueError where it is missing or damaged."""
     try:
         with Image.open(path) as picture:
             picture.load()

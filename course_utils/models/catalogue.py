@@ -118,13 +118,13 @@ def _smp(name: str, num_classes: int) -> nn.Module:
         )
     except Exception as error:  # whatever it raises, it is about this name
         raise ValueError(
-            f"segmentation_models_pytorch cannot make {name!r} ({shortened(error)}); write smp:ARCHITECTURE:ENCODER, for "
+            f"segmentation_models_pytorch cannot make {name!r} ({_shortened(error)}); write smp:ARCHITECTURE:ENCODER, for "
             "example smp:unet:resnet18."
         ) from error
     return AnySize(network, multiple=32)
 
 
-def shortened(error: Exception, length: int = 300) -> str:
+def _shortened(error: Exception, length: int = 300) -> str:
     """What an exception of another library says, in one line and not without end."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= length else text[:length] + " …"
@@ -152,6 +152,6 @@ class AnySize(nn.Module):
                 raise
             raise ValueError(
                 f"This {type(self.network).__name__} does not take a batch of images {tuple(images.shape)}, enlarged to "
-                f"{tuple(padded.shape)} ({shortened(error)}); give larger images, or another network."
+                f"{tuple(padded.shape)} ({_shortened(error)}); give larger images, or another network."
             ) from error
         return logits[:, :, :height, :width]

@@ -6,6 +6,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from course_utils.metrics.boundary import boundary_f1, boundary_iou
+from course_utils.metrics.panoptic import PanopticQuality
 from course_utils.metrics.semantic import ConfusionMatrix, confusion_matrix
 from course_utils.ops.distance import distance_transform
 from course_utils.ops.masks import boundaries, connected_components
@@ -126,3 +127,18 @@ def bench_boundary_iou_vs_confusion_matrix() -> Comparison:
 def bench_boundary_f1_vs_confusion_matrix() -> Comparison:
     pred, target = _maps(images=4)
     return (lambda: boundary_f1(pred, target, CLASSES), lambda: confusion_matrix(pred, target, CLASSES), None)
+
+
+def bench_panoptic_quality_48_segments_vs_torchmetrics() -> Comparison:
+    from torchmetrics.functional.detection import panoptic_quality
+
+    ids = torch.arange(48).view(6, 8).repeat_interleave(40, 0).repeat_interleave(40, 1)
+    truth = torch.stack([2 + ids % 2, ids + 1], -1)
+    pred = truth.roll((3, 5), (0, 1))
+
+    def ours() -> object:
+        metric = PanopticQuality(4, (2, 3))
+        metric.update(pred, truth)
+        return metric.compute()
+
+    return ours, lambda: panoptic_quality(pred[None], truth[None], things={2, 3}, stuffs={0, 1}), 0.01
