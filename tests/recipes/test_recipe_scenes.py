@@ -93,7 +93,7 @@ def test_a_fitted_grid_is_better_than_averages_of_the_truth() -> None:
 
 
 def test_what_a_stride_allows() -> None:
-    coarse, fine = (scenes.bound_on_scenes(0, stride=stride, steps=20) for stride in (32, 4))
+    coarse, fine = (scenes.fitted_grid_on_scenes(0, stride=stride, steps=20, further=5) for stride in (32, 4))
     assert all(coarse[name] < fine[name] for name in ("mean_iou", "pixel_accuracy", "boundary_iou"))
     assert list(fine) == ["mean_iou", "pixel_accuracy", "boundary_iou", "steps", "training_cpu_seconds"]
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from study import run_study
 
-from course_utils.recipes.scenes import bound_on_scenes, fcn_on_scenes
+from course_utils.recipes.scenes import fitted_grid_on_scenes, fcn_on_scenes
 
 VARIANTS = {
     "FCN-32s": partial(fcn_on_scenes, stride=32),
@@ -19,7 +19,7 @@ VARIANTS = {
     "FCN-8s, pretrained encoder, frozen": partial(fcn_on_scenes, stride=8, pretrained=True, frozen=True),
     "FCN-8s, random encoder, frozen": partial(fcn_on_scenes, stride=8, frozen=True),
     "FCN-8s, random encoder, frozen, statistics set": partial(fcn_on_scenes, stride=8, frozen=True, statistics=True),
-    **{f"fitted grid, stride {stride}": partial(bound_on_scenes, stride=stride) for stride in (32, 16, 8, 4)},
+    **{f"fitted grid, stride {stride}": partial(fitted_grid_on_scenes, stride=stride) for stride in (32, 16, 8, 4)},
 }
 LONG = ("FCN-32s", "FCN-16s", "FCN-8s", "FCN-4s", "FCN-8s, upsampling fixed")
 LONG += (
