@@ -135,5 +135,5 @@ indices_of_corners = Exercise(
         "`torch.arange(h)[:, None]`.",
     },
     difficulty=2,
-    minutes=8,
+    minutes=7,
 )
