@@ -31,6 +31,13 @@ def windows_numbered_by_four(corners: Tensor, columns: int) -> Tensor:
     return 4 * torch.arange(height * width).view(height, width) + corners
 
 
+def numbered_in_the_pooled_map(corners: Tensor, columns: int) -> Tensor:
+    """You begin with the number that the window has in the small map. `F.max_unpool2d` counts in the large one: there the window
+    begins two rows and two columns further on for each window above it and to its left."""
+    height, width = corners.shape[-2:]
+    return torch.arange(height * width).view(height, width) + corners // 2 * columns + corners % 2
+
+
 SLIPS = read_slips("""
 twice_as_wide
     Your rows are twice as wide as `corners`. With an odd number of columns the last one is in no window, but it is counted:
@@ -118,7 +125,7 @@ indices_of_corners = Exercise(
         (torch.tensor([[[[2, 1], [3, 0]]]]), 5),
         (torch.tensor([[[[1, 3, 0], [2, 0, 3]], [[0, 2, 1], [3, 1, 2]]]]), 7),
     ],
-    [*SLIPS, windows_numbered_by_four],
+    [*SLIPS, windows_numbered_by_four, numbered_in_the_pooled_map],
     [
         "Take one window alone: the third from the left in the second row of windows. In which row and column of the map is "
         "its top left pixel? And its bottom right one?",
@@ -129,10 +136,9 @@ indices_of_corners = Exercise(
     ],
     draw=_draw_corners,
     common_errors={
-        "size of tensor a": "The rows' numbers have to stand upright, (h, 1), so that they can be added to (B, C, h, w): "
-        "`torch.arange(h)[:, None]`.",
-        "must match the size": "The rows' numbers have to stand upright, (h, 1), so that they can be added to (B, C, h, w): "
-        "`torch.arange(h)[:, None]`.",
+        key: "There are h rows and w columns of windows, so take as many numbers, each doubled. The rows' numbers have to stand "
+        "upright, (h, 1), so that both can be added to (B, C, h, w): `torch.arange(h)[:, None]`."
+        for key in ("size of tensor a", "must match the size")
     },
     difficulty=2,
     minutes=7,
