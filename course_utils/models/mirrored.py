@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils.models.layers import IMAGENET_MEAN, IMAGENET_STD, Normalise, positive_integers, with_he_weights
 from course_utils.ops.checks import require_tensor
+from course_utils.ops.unpool import max_unpool
 
 
 class Pooling(NamedTuple):
@@ -68,9 +70,14 @@ class Unpool(nn.Module):
 
     The fast form of `course_utils.ops.unpool.max_unpool`, equal to it. The size has to be told: 4 and 5 pixels pool to 2
     alike, and an index is row · W + column, with the W of the map that was pooled.
+
+    PyTorch's own unpooling refuses to run under `torch.use_deterministic_algorithms(True)`, on every device, because two
+    values could want one place. Windows that do not overlap never want one, and `max_unpool` is deterministic there anyway.
     """
 
     def forward(self, maps: Tensor, pooling: Pooling) -> Tensor:
+        if torch.are_deterministic_algorithms_enabled():
+            return max_unpool(maps, pooling.indices, pooling.size)
         return F.max_unpool2d(maps, pooling.indices, (2, 2), output_size=pooling.size)
 
 

@@ -68,7 +68,8 @@ def max_unpool(x: Tensor, indices: Tensor, output_size: IntPair) -> Tensor:
 
     `output_size` is the size of the image that was pooled. It cannot be guessed, since 4 and 5 pixels pool to 2 alike;
     with another width, values land elsewhere. Where windows overlap, a place can occur twice: with one value, as
-    long as it is what was pooled, but after a convolution with two. Then either is kept, as in PyTorch.
+    long as it is what was pooled, but after a convolution with two. Then either is kept, as in PyTorch; on a GPU, under
+    `torch.use_deterministic_algorithms(True)`, the same in every run. `torch.nn.functional.max_unpool2d` is refused there.
 
     Shapes: `x` (…, H, W) and `indices` of the same shape, int64 → (…, *output_size).
 

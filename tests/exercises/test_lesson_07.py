@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.exercises import lesson_07 as exercise
+from course_utils.models.memory import decoder_memory
 
 Answer = Callable[..., Any]
 
@@ -22,14 +23,18 @@ def test_the_value_lands_where_pytorch_puts_it() -> None:
 
 
 def test_memory_as_the_lesson_prints_it_is_right() -> None:
-    assert exercise.index_memory.judge({"2 bits": 64.3, "int64": 2.003}).status == "right"
-    assert exercise.index_memory.judge({"2 bits": 65, "int64": 2}).status == "wrong"
+    computed = decoder_memory((360, 480), bytes_per_value=2)
+    times = {"2 bits": computed.features / computed.packed_indices, "int64": computed.features / computed.int64_indices}
+    assert exercise.index_memory.judge(times).status == "right"
+    assert exercise.index_memory.judge({"2 bits": 33, "int64": 1}).status == "wrong"
 
 
-def test_every_wrong_choice_of_an_upsampling_has_a_sentence() -> None:
-    task = exercise.which_upsampling
-    wrong = {(item, choice) for item, right in task._solution.items() for choice in task.options if choice != right}
-    assert {known.wrong for known in task.misconceptions} == wrong
+@pytest.mark.parametrize("size", [(4, 4), (7, 9), (8, 5)])
+def test_corners_give_the_indices_of_pytorch(size: tuple[int, int]) -> None:
+    maps = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    indices = F.max_pool2d(maps, 2, return_indices=True)[1]
+    corners = indices // size[1] % 2 * 2 + indices % size[1] % 2
+    assert torch.equal(exercise.indices_of_corners._solution(corners, size[1]), indices)
 
 
 def test_unpooling_by_hand_is_right_in_the_type_of_the_maps() -> None:
@@ -113,12 +118,31 @@ class Parameters(nn.Module):
         return maps
 
 
+def pixel_by_pixel(corners: Tensor, columns: int) -> Tensor:
+    indices = torch.zeros_like(corners)
+    for row in range(corners.shape[2]):
+        for column in range(corners.shape[3]):
+            for corner in range(4):
+                place = (2 * row + corner // 2) * columns + 2 * column + corner % 2
+                indices[:, :, row, column][corners[:, :, row, column] == corner] = place
+    return indices
+
+
+def from_a_map_of_indices(corners: Tensor, columns: int) -> Tensor:
+    """Each window's first place from a map of all places, and a table of how far on its corners are."""
+    height, width = corners.shape[-2:]
+    first = torch.arange(2 * height * columns).view(2 * height, columns)[::2, : 2 * width : 2]
+    return first + torch.tensor([0, 1, columns, columns + 1])[corners]
+
+
 RIGHT: list[tuple[str, Answer]] = [
     ("decoder_layers", mirrored),
     ("decoder_layers", lambda *sizes: np.array(mirrored(*sizes))),
     ("decoder_layers", lambda *sizes: tuple(map(tuple, mirrored(*sizes)))),
     ("MirroredStage", Stage),
     ("MirroredStage", Parameters),
+    ("indices_of_corners", pixel_by_pixel),
+    ("indices_of_corners", from_a_map_of_indices),
     ("unpool_pair", lambda before, after: [unpooled(before), unpooled(after)]),
     ("unpool_pair", lambda before, after: (unpooled(before.float()), unpooled(after.float()))),
 ]
@@ -210,6 +234,12 @@ def finest_stage_cut(widths: list[int], depths: list[int], num_classes: int) -> 
     return [*mirrored(widths, depths, num_classes)[: -depths[0]], [widths[0], num_classes]]
 
 
+def rows_lying_flat(corners: Tensor, columns: int) -> Tensor:
+    height, width = corners.shape[-2:]
+    row, column = 2 * torch.arange(height) + corners // 2, 2 * torch.arange(width) + corners % 2
+    return row * columns + column
+
+
 WRONG: list[tuple[str, Answer, str]] = [
     ("decoder_layers", finest_stage_cut, "Your finest stage has one convolution"),
     ("decoder_layers", lambda w, d, k: mirrored(w, d, k)[: -d[0]], "Your list ends one stage too early"),
@@ -224,6 +254,13 @@ WRONG: list[tuple[str, Answer, str]] = [
     ("MirroredStage", StrideForPadding, "as the fourth argument is the stride"),
     ("MirroredStage", OnePadded, "Your second convolution has no padding"),
     ("MirroredStage", FirstOfBatch, "expected"),
+    ("indices_of_corners", rows_lying_flat, "have to stand upright"),
+    (
+        "indices_of_corners",
+        lambda corners, columns: from_a_map_of_indices(corners, 2 * corners.shape[3]),
+        "twice as wide",
+    ),
+    ("indices_of_corners", lambda corners, columns: from_a_map_of_indices(corners[:1], columns), "Expected the shape"),
     ("unpool_pair", each(lambda x: F.max_unpool2d(*pooled(x), 2, x.shape[-2:])), "is the stride, not the size"),
     ("unpool_pair", each(lambda x: F.max_unpool2d(*pooled(x), 2, 2, x.shape[-2:])), "the fifth the padding"),
     ("unpool_pair", each(indices_by_position), "The third argument of `F.max_pool2d` is the stride"),

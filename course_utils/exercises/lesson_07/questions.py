@@ -1,4 +1,4 @@
-"""Where a value lands, what indices cost, which upsampling to take; and a guess about zeros."""
+"""Where a value lands and what indices cost; and a guess about zeros."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ LANDS_AT: list[tuple[str, Any, str]] = [
 INDEX_MEMORY: list[tuple[str, Any, str]] = [
     (
         "an_index_for_each_pixel",
-        ("2 bits", 16),
-        "32 bits to 2 would be right for one index a pixel; four pixels share one.",
+        ("2 bits", 8),
+        "16 bits to 2 would be right for one index a pixel; four pixels share one.",
     ),
     (
         "pixels_only",
@@ -32,124 +32,43 @@ INDEX_MEMORY: list[tuple[str, Any, str]] = [
         "there are four times fewer indices than pixels; each of them is smaller as well.",
     ),
     (
-        "one_bit",
-        ("2 bits", 128),
-        "which of four places: that takes 2 bits. With one, only two places can be told apart.",
-    ),
-    (
-        "two_bytes",
-        ("2 bits", 8),
-        "16 bytes to 2 would be right for an index of 2 bytes. It has 2 bits; a byte has eight.",
+        "as_in_float32",
+        ("2 bits", 64),
+        "64 would be right for values of 4 bytes, or for an index of one bit. A value in half precision has 2 bytes, and to tell "
+        "four places apart takes 2 bits.",
     ),
     (
         "half_of_it",
-        ("2 bits", 32),
-        "a float32 has 32 bits, but a window has four of them, 128 bits. How often do the 2 bits of its index fit in?",
+        ("2 bits", 16),
+        "a value has 16 bits, but a window has four of them, 64 bits. How often do the 2 bits of its index fit in?",
     ),
     (
         "four_counted_twice",
-        ("2 bits", 256),
-        "a window has four values and one index: that is a factor of four once. The other factor is 32 bits to 2.",
+        ("2 bits", 128),
+        "a window has four values and one index: that is a factor of four once. The other factor is 16 bits to 2.",
     ),
-    ("inverted", ("2 bits", 1 / 64), "this is the share that is left. How many times less is that?"),
+    ("inverted", ("2 bits", 1 / 32), "this is the share that is left. How many times less is that?"),
     (
         "pooled_maps_compared",
-        ("int64", 0.5),
-        "an int64 is twice as large as a float32, but four float32 are pooled to one of them.",
+        ("int64", 0.25),
+        "an int64 is four times as large as a value, but four values are pooled to one of them.",
     ),
-    ("only_fewer", ("int64", 4), "there are four times fewer of them, and each is twice as large as a float32."),
-    ("as_if_packed", ("int64", 64), "PyTorch does not pack them: each index takes 8 bytes, whatever it could be."),
+    ("only_fewer", ("int64", 4), "there are four times fewer of them, but each is four times as large as a value."),
+    ("as_if_packed", ("int64", 32), "PyTorch does not pack them: each index takes 8 bytes, whatever it could be."),
     (
         "both_factors_up",
+        ("int64", 16),
+        "four times fewer saves, but four times as large costs: divide by it.",
+    ),
+    (
+        "int64_in_float32",
+        ("int64", 2),
+        "2 would be right for values of 4 bytes. In half precision a value has 2.",
+    ),
+    (
+        "bytes_of_one",
         ("int64", 8),
-        "four times fewer saves, but twice as large costs: divide by it. (Or is 8 the bytes of one index?)",
-    ),
-    (
-        "as_large",
-        ("int64", 1),
-        "a window's values take 4 · 4 bytes, and its index 8: that is less, though not by much.",
-    ),
-]
-
-_LEARNED = "the encoder has strides and no max pooling; the upsampling step itself is to be learned"
-_EDGES = "edges are to come back where the encoder saw them; its maps are too large to be kept"
-_PLAIN = "no weights to learn, and the decoder gets nothing but the last maps"
-_SPARSE = "at least three of four values are zero right after it"
-_CHECKERBOARD = "may show a checkerboard"
-_CHANNEL = "the decoder's channel 7 goes to places that the encoder's channel 7 chose"
-
-RIGHT_UPSAMPLING = {
-    _LEARNED: "transposed",
-    _EDGES: "indices",
-    _PLAIN: "bilinear",
-    _SPARSE: "indices",
-    _CHECKERBOARD: "transposed",
-    _CHANNEL: "indices",
-}
-
-WHICH_UPSAMPLING: list[tuple[str, Any, str]] = [
-    (
-        "indices_without_pooling",
-        (_LEARNED, "indices"),
-        "indices come from a max pooling; without one there is nothing to unpool with, and unpooling has nothing to learn.",
-    ),
-    (
-        "interpolation_learns",
-        (_LEARNED, "bilinear"),
-        "an interpolation has no weights: it does the same before training and after. Which of the three has a kernel of "
-        "its own?",
-    ),
-    (
-        "interpolation_knows_edges",
-        (_EDGES, "bilinear"),
-        "interpolation knows only the small map, in which the exact place of an edge is lost.",
-    ),
-    (
-        "learned_places",
-        (_EDGES, "transposed"),
-        "a transposed convolution writes the same pattern everywhere: it can learn what an edge looks like, but not where in "
-        "its window this one was.",
-    ),
-    (
-        "indices_come_free",
-        (_PLAIN, "indices"),
-        "unpooling needs the encoder's indices, stage by stage, besides the last maps.",
-    ),
-    (
-        "transposed_without_weights",
-        (_PLAIN, "transposed"),
-        "it gets nothing but the last maps, but its kernel has to be learned.",
-    ),
-    (
-        "interpolated_is_sparse",
-        (_SPARSE, "bilinear"),
-        "an interpolation leaves no gaps: every place gets a mean of the nearest values.",
-    ),
-    (
-        "transposed_is_sparse",
-        (_SPARSE, "transposed"),
-        "the zeros between the values are only a way to compute it; its kernel has filled the gaps.",
-    ),
-    (
-        "interpolated_checkerboard",
-        (_CHECKERBOARD, "bilinear"),
-        "the taps that meet in a pixel of an interpolation always have the sum 1: a plain grey stays plain.",
-    ),
-    (
-        "unpooled_checkerboard",
-        (_CHECKERBOARD, "indices"),
-        "unpooled values stand alone, each at the place of its own maximum, with no regular pattern. A checkerboard comes "
-        "from a kernel that overlaps with itself unevenly.",
-    ),
-    (
-        "transposed_depends_on_the_encoder",
-        (_CHANNEL, "transposed"),
-        "a transposed convolution asks nothing of the encoder; its own weights say what its channels mean.",
-    ),
-    (
-        "interpolation_depends_on_the_encoder",
-        (_CHANNEL, "bilinear"),
-        "an interpolation treats all channels alike, and each value goes to the same place, whatever the encoder saw.",
+        "8 are the bytes of one index. How many bytes have the four values of its window?",
     ),
 ]
 
@@ -187,34 +106,18 @@ nonzero_share = Prediction(
 
 index_memory = Answer(
     "index_memory",
-    "Float32 maps (4 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the indices of the "
-    "maxima. How many times less memory do the indices take, if each is stored in 2 bits, and if each is an int64 (8 bytes)?",
-    {"2 bits": 64, "int64": 2},
+    "Maps in half precision (2 bytes a value) are pooled by 2 x 2. A decoder needs the maps before the pooling, or only the "
+    "indices of the maxima. How many times less memory do the indices take than these maps, if each is stored in 2 bits, and if "
+    "each is an int64 (8 bytes)?",
+    {"2 bits": 32, "int64": 1},
     INDEX_MEMORY,
     [
         "Take one window of 2 x 2: how many bytes are its four values, and how many its one index?",
-        "Four values: 16 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
+        "Four values: 8 bytes. One index: 2 bits are a quarter of a byte; an int64 is 8 bytes.",
     ],
     tolerance=0.01,
-    explanation="Sixteen bytes to a quarter of one, or to eight: SegNet's saving is real, but PyTorch's indices do not have it.",
+    explanation="A window has 8 bytes. Its index has a quarter of a byte, or 8 bytes: as PyTorch keeps them, the indices of maps "
+    "in half precision save nothing.",
     difficulty=1,
     minutes=4,
-)
-
-
-which_upsampling = Answer(
-    "which_upsampling",
-    "A decoder doubles its maps by unpooling with 'indices', by 'bilinear' interpolation or by a 'transposed' convolution that "
-    "is learned. Which one do you take, or which one is it?",
-    RIGHT_UPSAMPLING,
-    WHICH_UPSAMPLING,
-    [
-        "Ask of each item: what is handed over by the encoder, and what is learned?",
-        "Unpooling needs a max pooling, its indices, and maps whose channels match the pooled ones. Interpolation needs "
-        "nothing; a transposed convolution needs weights.",
-    ],
-    options=("indices", "bilinear", "transposed"),
-    explanation="Indices carry places, weights carry patterns, interpolation carries neither and costs nothing.",
-    difficulty=2,
-    minutes=5,
 )
