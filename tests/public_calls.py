@@ -440,6 +440,10 @@ METRICS = {
     "panoptic.PanopticQuality": call(_panoptic_quality, PANOPTIC, PANOPTIC.flip(1), num_classes=200, things=(2, 3)),
     "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
     "rand.thin_borders": call(rand.thin_borders, TARGET[0]),
+    "calibration.brier_score": call(calibration.brier_score, floats(50), masks_of(50)),
+    "calibration.reliability, equal counts": call(
+        calibration.reliability, floats(50), masks_of(50), bins=20, equal_counts=True
+    ),
     "calibration.reliability": call(calibration.reliability, floats(50), masks_of(50), bins=200),
 }
 

@@ -92,6 +92,8 @@ HOST = {
     # What is refused can only be refused once it has been looked at; a wrong number would be worse than a wait.
     "semantic.confusion_matrix, logits": "refuses logits that are NaN, once a batch of the evaluation",
     "semantic.power_mean": "refuses negative values and NaN",
+    "calibration.brier_score": "one number, on the CPU",
+    "calibration.reliability, equal counts": "refuses numbers that are not probabilities",
     "calibration.reliability": "refuses numbers that are not probabilities",
     "panoptic.panoptic_map": "refuses ids below 0",
     "panoptic.to_instances": "as many masks as there are objects",

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from course_utils.metrics.calibration import reliability
+from course_utils.metrics.calibration import brier_score, reliability
 
 
 def test_by_hand() -> None:
@@ -62,3 +62,37 @@ def test_refuses(p: torch.Tensor, t: torch.Tensor, bins: int, message: str) -> N
 def test_on_gpu() -> None:
     p, t = torch.rand(1000), torch.rand(1000) < 0.3
     assert reliability(p.cuda(), t.cuda()).error == pytest.approx(reliability(p, t).error, abs=1e-9)
+
+
+def test_bins_of_equal_counts_by_hand() -> None:
+    """Of five pixels, the lowest three are in the first of two bins: 5 · 1 / 2 is reached by the fourth."""
+    p, t = torch.tensor([0.9, 0.01, 0.03, 0.02, 0.5]), torch.tensor([1, 0, 1, 0, 0])
+    found = reliability(p, t, bins=2, equal_counts=True)
+    assert found.predicted.tolist() == pytest.approx([0.02, 0.7])
+    assert found.true.tolist() == pytest.approx([1 / 3, 0.5])
+    assert found.weight.tolist() == pytest.approx([0.6, 0.4])
+    few = reliability(p[:1], t[:1], bins=3, equal_counts=True)
+    assert few.weight.tolist() == [1, 0, 0] and few.error == pytest.approx(0.1)
+
+
+def test_equal_counts_see_an_error_that_one_full_step_hides() -> None:
+    """Half of the pixels get 0.01 and are never true, half get 0.03 and are true in four of a hundred."""
+    p = torch.tensor([0.01, 0.03], dtype=torch.float64).repeat_interleave(100)
+    t = torch.zeros(200)
+    t[-4:] = 1
+    assert reliability(p, t).error == pytest.approx(0.0)
+    assert reliability(p, t, bins=2, equal_counts=True).error == pytest.approx(0.01)
+
+
+def test_brier_score_equals_scikit_learns() -> None:
+    from sklearn.metrics import brier_score_loss
+
+    generator = torch.Generator().manual_seed(1)
+    p = torch.rand(20, 33, generator=generator, dtype=torch.float64)
+    t = torch.rand(20, 33, generator=generator, dtype=torch.float64) < p**2
+    assert brier_score(p, t) == pytest.approx(brier_score_loss(t.flatten(), p.flatten()), rel=1e-12)
+    assert brier_score(torch.tensor([0.5, 1.0]), torch.tensor([1, 1])) == 0.125
+    with pytest.raises(ValueError, match="one shape and not empty"):
+        brier_score(p[:0], t[:0])
+    with pytest.raises(ValueError, match="equal_counts must be True or False"):
+        reliability(p, t, equal_counts=1)

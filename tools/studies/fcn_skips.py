@@ -4,7 +4,7 @@ from functools import partial
 
 from study import run_study
 
-from course_utils.recipes.scenes import fitted_grid_on_scenes, fcn_on_scenes
+from course_utils.recipes.scenes import fcn_on_scenes, fitted_grid_on_scenes
 
 VARIANTS = {
     "FCN-32s": partial(fcn_on_scenes, stride=32),

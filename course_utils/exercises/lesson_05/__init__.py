@@ -5,16 +5,16 @@ from course_utils.exercises.lesson_05.cross_entropy import cross_entropy_of_pixe
 from course_utils.exercises.lesson_05.dice import dice_loss
 from course_utils.exercises.lesson_05.distances import signed_distance
 from course_utils.exercises.lesson_05.focal import focal_loss
-from course_utils.exercises.lesson_05.jaccard import jaccard_loss
-from course_utils.exercises.lesson_05.questions import positive_weight, rare_share
+from course_utils.exercises.lesson_05.questions import prior_bias, rare_share
+from course_utils.exercises.lesson_05.weights_off import without_weights
 
 TASKS = (
     cross_entropy_of_pixels,
-    positive_weight,
     rare_share,
     focal_loss,
     dice_loss,
-    jaccard_loss,
     signed_distance,
+    prior_bias,
+    without_weights,
     which_loss,
 )

@@ -10,6 +10,7 @@ RARE = "1 % foreground and scored by Dice wherever the errors lie"
 MISSES = "missed lesions are worse than false alarms and overlap is scored"
 FALSE_ALARMS = "false alarms are worse than missed lesions and overlap is scored"
 OUTLINES = "errors far from the outline are to cost more than near ones"
+EARLY = "rare classes are to be found early by a loss of single pixels"
 HARDEST = "the few hardest pixels decide and every label can be trusted"
 
 _SWAPPED = "alpha is the weight of FP, beta that of FN. (Papers differ: look before you use one.)"
@@ -45,6 +46,22 @@ WHICH_LOSS: list[tuple[str, Any, str]] = [
         (TRUST, "top-k"),
         "it looks at the worst pixels only, and makes probabilities right for those, not for all. A probability is to be "
         "trusted wherever it stands: every pixel has to count.",
+    ),
+    (
+        "early_unweighted",
+        (EARLY, "cross-entropy"),
+        "it finds a rare class in time, but late: after 1000 steps its network had found none of the persons at one half. "
+        "Something has to make the rare class count more.",
+    ),
+    (
+        "early_top_k",
+        (EARLY, "top-k"),
+        "it goes by how hard a pixel is, not by how rare its class is. One of the others goes by class.",
+    ),
+    (
+        "early_dice",
+        (EARLY, "cross-entropy + dice"),
+        "Dice finds a rare class early as well, but it is a loss of regions. One of the others prices single pixels.",
     ),
     (
         "several_by_softmax",
@@ -155,7 +172,7 @@ WHICH_LOSS: list[tuple[str, Any, str]] = [
 
 which_loss = Answer(
     "which_loss",
-    "Which loss for which purpose? Each option is right at most once; two never are.",
+    "Which loss for which purpose? Each option is right at most once; one never is.",
     {
         TRUST: "cross-entropy",
         SEVERAL: "binary cross-entropy",
@@ -163,13 +180,14 @@ which_loss = Answer(
         MISSES: "tversky, beta > alpha",
         FALSE_ALARMS: "tversky, alpha > beta",
         OUTLINES: "dice + boundary",
+        EARLY: "weighted cross-entropy",
         HARDEST: "top-k",
     },
     WHICH_LOSS,
     [
         "Three questions sort most of them: do classes exclude one another, is a pixel or a region scored, and which "
         "error is worse, FP or FN?",
-        "`boundary alone` and `weighted cross-entropy` are the two that are never right.",
+        "`boundary alone` is the one that is never right.",
         "In the Tversky loss alpha stands before FP and beta before FN. Top-k averages the largest losses only.",
     ],
     options=(

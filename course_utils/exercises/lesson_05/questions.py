@@ -1,97 +1,57 @@
-"""What a weighted pixel costs, and a guess about gradients."""
+"""A bias to begin with, and a guess about gradients."""
 
 from typing import Any
 
 from course_utils.exercises.questions import Answer, Prediction
 
-_TOO_EARLY = "Rounded too early: log 2 is 0.6931 and more. Multiply first, and round the product."
-
-POSITIVE_WEIGHT: list[tuple[str, Any, str]] = [
+PRIOR_BIAS: list[tuple[str, Any, str]] = [
     (
-        "unweighted",
-        0.6931472,
-        "This is the cost without the weight, log 2. (`F.cross_entropy` divides by the weights, so that one pixel "
-        "alone would keep its 0.693; binary cross-entropy does not.)",
+        "sign_turned_round",
+        4.5951199,
+        "With this bias it says 99 per cent. The odds of foreground are 1 to 99, which is below 1: its logarithm is negative.",
     ),
     (
-        "both_terms",
-        1.3862944,
-        "This is 2 log 2: the terms of foreground and background have been added. Of the two a pixel has one, that "
-        "of its label.",
+        "logarithm_of_the_share",
+        -4.6051702,
+        "This is log 0.01, the logarithm of the probability. A logit is the logarithm of the *odds*, p / (1 - p).",
     ),
     (
-        "both_terms_weighted",
-        2.7725887,
-        "The terms of foreground and background have been added. Of the two a pixel has one, that of its label.",
+        "logarithm_of_the_rest",
+        -0.0100503,
+        "This is log 0.99. The odds of foreground have its share above the bar and that of the rest below.",
     ),
     (
-        "both_terms_with_the_weight",
-        4.1588831,
-        "This is 6 log 2: the terms of foreground and background have been added, both with the weight. Of the two a pixel "
-        "has one, that of its label.",
+        "the_share",
+        0.01,
+        "This is the probability itself. As a logit it gives σ(0.01) = 0.5025: the network would say one half.",
     ),
-    ("logarithm_of_the_weight", 1.0986123, "This is log 3. Where does the probability come in? σ(0) is not 1."),
-    ("probability_times_weight", 1.5, "This is 3 times the probability 0.5: the logarithm is missing."),
-    ("weight_as_logit", 0.0485874, "You took 3 for the logit. The logit is 0, and the weight multiplies the cost."),
+    ("the_odds", 0.0101010, "These are the odds, 0.01 / 0.99. The logit is their logarithm."),
+    ("odds_of_the_rest", 99.0, "99 are the odds of background. The logit is a logarithm, and foreground is asked for."),
+    ("base_ten", -1.9956352, "You took the logarithm to the base 10. The sigmoid has e as its base."),
+    ("base_two", -6.6293566, "You took the logarithm to the base 2. The sigmoid has e as its base."),
+    ("zero", 0.0, "With a bias of 0 it says one half: that is what networks begin with, and what is to be avoided."),
     (
-        "weight_as_odds",
-        0.2876821,
-        "You let the weight change the probability, to 3/4. It multiplies the cost, -log σ(0).",
+        "share_of_one_per_cent_missed",
+        -2.1972246,
+        "This is the logit of one in *ten*. One per cent is one in a hundred.",
     ),
-    (
-        "divided_by_the_weight",
-        0.2310491,
-        "You divide by the weight. It multiplies: a weight above 1 makes a miss dearer.",
-    ),
-    (
-        "divided_by_both_weights",
-        0.5198604,
-        "You divide by the sum of the weights, 3 + 1. Binary cross-entropy with `pos_weight` is not divided by it.",
-    ),
-    (
-        "half_of_it",
-        1.0397208,
-        "This is half of it: 3 log 2 has been halved by a mean over two, or by the probability 0.5. It is one pixel, and of its "
-        "two terms the one of its label.",
-    ),
-    (
-        "minus_forgotten",
-        -2.0794415,
-        "A cost below 0: the logarithm of a probability is negative, and a minus is missing.",
-    ),
-    (
-        "base_two",
-        3.0,
-        "3 is the weight; it multiplies -log σ(0), which is not 1. (To the base 2 it would be: all losses here have the natural "
-        "logarithm.)",
-    ),
-    (
-        "base_two_unweighted",
-        1.0,
-        "With the logarithm to the base 2 that is the cost without the weight. All losses here have the natural logarithm, "
-        "and the weight multiplies it.",
-    ),
-    ("base_ten", 0.9030900, "You took the logarithm to the base 10. All losses here have the natural logarithm."),
-    ("logit_as_probability", 0.0, "A logit of 0 is not a cost of 0: σ(0) = 0.5, the network does not know."),
-    ("rounded_to_two_digits", 2.07, _TOO_EARLY),
-    ("rounded_to_one_digit", 2.1, _TOO_EARLY),
 ]
 
 
-positive_weight = Answer(
-    "positive_weight",
-    "Binary cross-entropy with pos_weight = 3. A pixel is foreground, and its logit is 0: what does it cost, to "
-    "three decimals?",
-    2.0794415,
-    POSITIVE_WEIGHT,
-    ["A logit of 0 is a probability of σ(0) = 0.5.", "-w log σ(x), with w = 3 because the label is 1."],
+prior_bias = Answer(
+    "prior_bias",
+    "One per cent of the pixels is foreground. The weights of the last layer begin near zero. Which bias lets a sigmoid say 0.01 "
+    "everywhere, to three decimals?",
+    -4.5951199,
+    PRIOR_BIAS,
+    ["Which logit has σ(x) = 0.01? Solve it for x.", "The logit of p is log(p / (1 - p))."],
     explanation=(
-        "3 log 2: a miss costs as much as three false alarms of the same certainty, which raises recall. A background "
-        "pixel still costs 0.693."
+        "log(0.01 / 0.99). Training begins where the constant answer is: the hundred steps in which a network only learns "
+        "that most pixels are background are saved."
     ),
     tolerance=1e-3,
     difficulty=1,
-    minutes=3,
+    minutes=4,
 )
 
 
