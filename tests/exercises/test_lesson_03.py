@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.exercises import Exercise, lesson_03 as exercise
 
@@ -50,6 +50,15 @@ def _source_one_by_one(n_in, n_out, align_corners):
     return found
 
 
+def _by_two_matrices(points, factor, size):
+    def matrix(n_in: int, n_out: int) -> torch.Tensor:
+        place = (torch.arange(n_out) / factor).clamp(max=n_in - 1)
+        return (1 - (place[:, None] - torch.arange(n_in)).abs()).clamp(min=0)
+
+    rows, columns = (matrix(n, total) for n, total in zip(points.shape[-2:], size, strict=True))
+    return rows @ points.float() @ columns.T
+
+
 def _matrix_by_neighbours(n_in, n_out):
     matrix = torch.zeros(n_out, n_in)
     for i, source in enumerate(_source_one_by_one(n_in, n_out, False)):
@@ -74,8 +83,7 @@ def _matrix_by_neighbours(n_in, n_out):
         (exercise.source_coordinates, _source_one_by_one),
         (exercise.source_coordinates, lambda *sizes: np.array(_source_one_by_one(*sizes))),
         (exercise.source_coordinates, lambda *sizes: torch.tensor(_source_one_by_one(*sizes))),
-        (exercise.upsample_features, lambda pooled, factor: nn.Upsample(scale_factor=factor, mode="bilinear")(pooled)),
-        (exercise.upsample_features, lambda pooled, factor: F.interpolate(pooled, None, factor, "bilinear", False)),
+        (exercise.upsample_points, _by_two_matrices),
         (exercise.interpolation_matrix, _matrix_by_neighbours),
         (exercise.interpolation_matrix, lambda *sizes: _matrix_by_neighbours(*sizes).tolist()),
         (exercise.interpolation_matrix, lambda *sizes: _matrix_by_neighbours(*sizes).to_sparse()),
@@ -131,7 +139,7 @@ def test_a_map_of_whole_numbers_cuts_off_fractions() -> None:
     assert "expected [-2.5, 6] in the shape (1, 1, 1, 2), got [-2, 6]" in verdict.text
 
 
-@pytest.mark.parametrize("task", [exercise.bed_of_nails, exercise.max_unpool, exercise.upsample_features])
+@pytest.mark.parametrize("task", [exercise.bed_of_nails, exercise.max_unpool, exercise.upsample_points])
 def test_maps_without_a_gradient_are_refused(task: Exercise) -> None:
     verdict = task.judge(lambda x, *others: task._solution(x.detach(), *others))
     assert verdict.status == "wrong" and "no gradient gets back to all of" in verdict.text
@@ -155,17 +163,6 @@ def test_an_answer_for_as_many_rows_as_columns_is_refused() -> None:
         (exercise.max_unpool, lambda x, places, size: F.max_unpool2d(x, places, 2, 2, size), "fifth argument"),
         (exercise.max_unpool, lambda x, places, size: x.new_zeros(9).scatter(0, x, places), "places come first"),
         (exercise.bed_of_nails, lambda x, factor: F.conv_transpose2d(x, x, factor), "is the bias"),
-        (
-            exercise.upsample_features,
-            lambda pooled, factor: F.interpolate(pooled, factor, mode="bilinear"),
-            "is the size",
-        ),
-        (
-            exercise.upsample_features,
-            lambda pooled, factor: F.interpolate(pooled, (2, 8), "bilinear"),
-            "third `scale_factor`",
-        ),
-        (exercise.upsample_features, lambda pooled, factor: nn.Upsample(factor, "bilinear")(pooled), "second argument"),
         (
             exercise.source_coordinates,
             lambda n_in, n_out, rule: (
