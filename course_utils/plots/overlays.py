@@ -14,7 +14,7 @@ from course_utils.datasets.samples import VOID, Sample
 from course_utils.ops.checks import require_tensor
 
 VOID_COLOUR = (255, 255, 255)
-ERROR_COLOUR = (213, 94, 0)
+ERROR_COLOUR = (123, 44, 191)
 
 
 class HasClasses(Protocol):
@@ -93,7 +93,7 @@ def draw_overlay(axes: Axes, image: Tensor, labels: Tensor, data: HasClasses, *,
 
 
 def draw_errors(axes: Axes, labels: Tensor, prediction: Tensor, title: str = "") -> None:
-    """Draw where a prediction (H, W) is wrong: orange; right is light grey, void white.
+    """Draw where a prediction (H, W) is wrong: purple, which is no class's colour; right is light grey, void white.
 
     Raises: ValueError where the two maps differ in shape.
     """
@@ -131,7 +131,7 @@ def prediction_rows(samples: Sequence[Sample], predictions: Sequence[Tensor], da
         draw_labels(row[1], sample.labels, data)
         draw_labels(row[2], prediction, data)
         draw_errors(row[3], sample.labels, prediction)
-    for axes, title in zip(grid[0], ("image", "truth", "prediction", "errors in orange"), strict=True):
+    for axes, title in zip(grid[0], ("image", "truth", "prediction", "errors in purple"), strict=True):
         axes.set_title(title)
     legend(figure, data)
     return figure

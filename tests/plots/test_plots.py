@@ -40,7 +40,7 @@ def test_images_become_bytes_and_grey_ones_three_channels() -> None:
     assert overlays.to_picture(torch.tensor([[[0.0, 1.0, 0.5]]])).tolist() == [[[0] * 3, [255] * 3, [128] * 3]]
 
 
-def test_errors_are_orange_right_is_grey_and_void_is_white() -> None:
+def test_errors_are_purple_right_is_grey_and_void_is_white() -> None:
     _, axes = plt.subplots()
     overlays.draw_errors(axes, torch.tensor([[0, 1, 255]]), torch.tensor([[0, 0, 0]]))
     assert axes.images[0].get_array().tolist() == [[[225] * 3, list(overlays.ERROR_COLOUR), [255] * 3]]
