@@ -20,6 +20,7 @@ from course_utils.losses import (
     lovasz,
     masking,
     region,
+    skeleton,
     weights,
 )
 from course_utils.metrics import (
@@ -367,6 +368,8 @@ LOSSES = {
         region.asymmetric_similarity_loss, LOGITS, TARGET, ignore_index=255, beta=20, smooth=200
     ),
     "lovasz.lovasz_softmax_loss": call(lovasz.lovasz_softmax_loss, LOGITS, TARGET, ignore_index=255),
+    "skeleton.cl_dice_loss": call(skeleton.cl_dice_loss, LOGITS, TARGET, iterations=2, ignore_index=255, smooth=1.0),
+    "skeleton.soft_skeleton": call(skeleton.soft_skeleton, floats(2, 3, 6, 7), iterations=2),
     "boundary.boundary_loss": call(boundary_losses.boundary_loss, LOGITS, TARGET, ignore_index=255),
     "boundary.hausdorff_loss": call(boundary_losses.hausdorff_loss, LOGITS, TARGET, ignore_index=255, alpha=2),
     "boundary.signed_distance": call(boundary_losses.signed_distance, masks_of(2, 3, 9, 8)),
