@@ -25,9 +25,9 @@ def draw(figure: Figure | SubFigure, *, image: int, threshold: float) -> None:
     for name, label, colour in (("cell", 0, plots.COLOURS[4]), ("membrane", 1, plots.COLOURS[3])):
         middle.hist(grey[sample.labels == label].numpy(), bins=40, range=(0, 1), color=colour, alpha=0.6, label=name)
     middle.axvline(threshold, color="black", linewidth=2)
-    middle.set(xlabel="grey value", yticks=[], title="the two classes overlap")
-    middle.legend()
-    draw_picture(right, (grey >= threshold).float().numpy(), f"darker than {threshold:.2f}")
+    middle.set(xlabel="grey value", yticks=[], xlim=(0, 1.1), title="the two classes overlap")
+    middle.legend(loc="upper right")
+    draw_picture(right, (grey >= threshold).float().numpy(), f"black: below {threshold:.2f}")
 
 
 def alt(*, image: int, threshold: float) -> str:
@@ -40,6 +40,6 @@ THRESHOLD = Explorer(
     draw,
     alt,
     {"image": Slider("image", 0, _IMAGES - 1, 1, 0), "threshold": Slider("threshold", 0.0, 1.0, 0.02, 0.4)},
-    [{"threshold": 0.3}, {"threshold": 0.44}, {"threshold": 0.6}],
-    size=(9.0, 2.7),
+    [{"threshold": 0.3}, {"threshold": 0.6}],
+    size=(10.0, 3.0),
 )

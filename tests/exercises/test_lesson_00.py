@@ -35,11 +35,24 @@ def as_floats(labels: Tensor, instances: Tensor) -> Tensor:
     return torch.where(labels == 255, 255_000.0, labels * 1000.0 + instances)
 
 
+def by_lists(picture: Tensor, ids: Tensor, classes: Tensor) -> list[list[int]]:
+    known = dict(zip(ids.tolist(), classes.tolist(), strict=True))
+    return [[known.get(r + 256 * g + 65536 * b, 255) for r, g, b in row] for row in picture.tolist()]
+
+
+def by_shifts(picture: Tensor, ids: Tensor, classes: Tensor) -> np.ndarray:
+    red, green, blue = np.moveaxis(picture.numpy().astype(np.int32), -1, 0)
+    alike = (red | green << 8 | blue << 16)[..., None] == ids.numpy()
+    return np.where(alike.any(-1), classes.numpy()[alike.argmax(-1)], 255)
+
+
 RIGHT: list[tuple[str, Answer]] = [
     ("decode_colours", by_dictionary),
     ("decode_colours", in_bytes),
     ("decode_colours", by_one_number),
     ("decode_colours", lambda picture, palette: by_one_number(picture, palette).float()),
+    ("decode_panoptic", by_lists),
+    ("decode_panoptic", by_shifts),
     ("encode_panoptic", as_floats),
     ("encode_panoptic", lambda labels, instances: as_floats(labels, instances).numpy()),
     ("encode_panoptic", lambda labels, instances: as_floats(labels, instances).tolist()),
@@ -88,11 +101,28 @@ def void_above_20(labels: Tensor, instances: Tensor) -> Tensor:
     return torch.where(labels > 20, 255_000, labels * 1000 + instances)
 
 
+def in_numpy_bytes(picture: Tensor, ids: Tensor, classes: Tensor) -> Tensor:
+    red, green, blue = np.moveaxis(picture.numpy(), -1, 0)
+    numbers = torch.from_numpy(red + (green << 8) + (blue << 16))
+    labels = torch.full(numbers.shape, 255)
+    for number, label in zip(ids, classes, strict=True):
+        labels[numbers == number] = label
+    return labels
+
+
+def void_is_black_only(picture: Tensor, ids: Tensor, classes: Tensor) -> Tensor:
+    labels = torch.tensor(by_lists(picture, ids, classes))
+    labels[(labels == 255) & (picture > 0).any(-1)] = 0
+    return labels
+
+
 WRONG: list[tuple[str, Answer, str]] = [
     ("decode_colours", black_first, "You took black for class 0."),
     ("decode_colours", bright_void, "You took black for class 0."),
     ("decode_colours", nearly, "expected [[0, 255, 1, 255]], got [[0, 255, 1, 0]]"),
     ("decode_colours", undecided, "three truth values a pixel"),
+    ("decode_panoptic", in_numpy_bytes, "You compute in bytes"),
+    ("decode_panoptic", void_is_black_only, "expected [[255]], got [[0]]"),
     ("encode_panoptic", void_kept, "Void pixels kept an instance"),
     ("encode_panoptic", lambda labels, instances: void_kept(labels, instances).numpy(), "Void pixels kept an instance"),
     ("encode_panoptic", lambda labels, instances: void_kept(labels, instances).float(), "Void pixels kept an instance"),

@@ -1,4 +1,4 @@
-"""What is presumed, which task an application needs, how many classes a benchmark scores; and a guess about boxes."""
+"""What is presumed, which task an application needs; and a guess about boxes."""
 
 from course_utils.exercises.questions import Answer, Prediction
 
@@ -52,10 +52,7 @@ person_in_box = Prediction(
     "person_in_box",
     "Which share of the pixels in a person's bounding box belongs to the person?",
     ["Answer with a fraction, such as 0.9. Think of somebody with the legs apart: what do you see between them?"],
-    explanation=(
-        "What is left is road, wall, sky or somebody else: a planner that keeps clear of whole boxes gives up all the "
-        "road in there for nothing."
-    ),
+    explanation=("Of what is left, only a part is street that a planner could use: the next cell counts it."),
 )
 
 name_the_task = Answer(
@@ -132,41 +129,4 @@ name_the_task = Answer(
     options=("semantic", "instance", "panoptic"),
     explanation="Told apart or not, every pixel or not: these two questions decide.",
     minutes=8,
-)
-
-class_counts = Answer(
-    "class_counts",
-    "How many classes K does the benchmark score?",
-    {"PASCAL VOC 2012": 21, "Cityscapes": 19, "COCO-Stuff": 171},
-    [
-        (
-            "background_forgotten",
-            ("PASCAL VOC 2012", 20),
-            "20 is the number of object classes; background is predicted and scored as well.",
-        ),
-        ("ten", ("PASCAL VOC 2012", 10), "10 is in print, but is no class count of VOC at all: read the table."),
-        (
-            "annotated_not_evaluated",
-            ("Cityscapes", 30),
-            "30 classes were annotated; the benchmark scores 19 of them and treats the rest as void.",
-        ),
-        (
-            "stuff_only",
-            ("COCO-Stuff", 91),
-            "91 is the number of stuff classes alone; the 80 things are in the same map.",
-        ),
-        (
-            "unlabelled_counted",
-            ("COCO-Stuff", 172),
-            "172 counts 'unlabelled', which is void: it is neither predicted nor scored.",
-        ),
-        (
-            "things_only",
-            ("COCO-Stuff", 80),
-            "80 is the number of things alone; the 91 stuff classes are in the same map.",
-        ),
-    ],
-    ["The table has two columns of class counts: which of them is about the score?", "Is background scored? Is void?"],
-    explanation="Annotated, evaluated, with or without background: three numbers for one data set.",
-    minutes=5,
 )
