@@ -34,6 +34,8 @@ from course_utils.metrics import (
     panoptic as panoptic_metric,
     rand,
     semantic,
+    surface,
+    uncertainty,
 )
 from course_utils.models import (
     aspp,
@@ -134,6 +136,7 @@ LOGITS, TARGET = floats(2, 5, 6, 7), label_maps(2, 6, 7)
 ANSWERS = label_maps(2, 5, 6, 7, classes=2)
 PRED = label_maps(2, 6, 7, void=False)
 PANOPTIC = panoptic.panoptic_map(PRED, label_maps(2, 6, 7, classes=3, void=False), things=(2, 3))
+MATRICES = label_maps(5, 3, 3, classes=9, void=False) + 1
 WEIGHT = floats(4, 3, 3, 3)
 STEPS = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
 
@@ -185,6 +188,10 @@ def _panoptic_quality(pred: Tensor, truth: Tensor, *, num_classes: Any, things: 
     gathered = panoptic_metric.PanopticQuality(num_classes, things)
     gathered.update(pred, truth)
     return gathered.compute()
+
+
+def _share_right(matrix: Tensor) -> float:
+    return int(matrix.diagonal().sum()) / int(matrix.sum())
 
 
 def _averaged(scores: Tensor, hits: Tensor, *, positives: Any, points: Any) -> Any:
@@ -441,6 +448,20 @@ METRICS = {
     ),
     "overlaps.mask_boundaries": call(overlaps.mask_boundaries, masks_of(3, 20, 21), 200),
     "panoptic.PanopticQuality": call(_panoptic_quality, PANOPTIC, PANOPTIC.flip(1), num_classes=200, things=(2, 3)),
+    "surface.average_surface_distance": call(
+        surface.average_surface_distance, masks_of(20, 21), masks_of(20, 21), spacing=(2, 0.5)
+    ),
+    "surface.surface_dice": call(surface.surface_dice, masks_of(20, 21), masks_of(20, 21), tolerance=2, spacing=0.5),
+    "surface.contour_distances": call(surface.contour_distances, masks_of(20, 21), masks_of(20, 21), spacing=2),
+    "surface.contour": call(surface.contour, masks_of(20, 21)),
+    "uncertainty.bootstrap_scores": call(uncertainty.bootstrap_scores, MATRICES, _share_right, samples=9, seed=3),
+    "uncertainty.bootstrap_differences": call(
+        uncertainty.bootstrap_differences, MATRICES, MATRICES.flip(0), _share_right, samples=9, seed=3
+    ),
+    "uncertainty.permutation_test": call(
+        uncertainty.permutation_test, MATRICES, MATRICES.flip(0), _share_right, samples=9, seed=3
+    ),
+    "uncertainty.interval": call(uncertainty.interval, floats(9), confidence=0.5),
     "rand.adapted_rand": call(rand.adapted_rand, PRED, TARGET),
     "rand.thin_borders": call(rand.thin_borders, TARGET[0]),
     "calibration.brier_score": call(calibration.brier_score, floats(50), masks_of(50)),
@@ -725,6 +746,8 @@ NOT_CALLED: dict[str, dict[str, str]] = {
     },
     "metrics": {
         "panoptic.Quality": "a form of data",
+        "surface.checked_spacing": "numbers, no tensors",
+        "surface.distances_to": "in contour_distances",
         "panoptic.PanopticScores": "a form of data",
         "average_precision.Curve": "a form of data",
         "image_pairs": "in AveragePrecision",
