@@ -96,6 +96,7 @@ from course_utils.ops import (
     row_sums,
     suppression,
     unpool,
+    upscaling,
 )
 from course_utils.sliding import convolutional, dense, fields, windows
 
@@ -343,6 +344,11 @@ OPS = {
         ceil_mode=True,
     ),
     "unpool.max_unpool": call(unpool.max_unpool, floats(1, 2, 3, 4), INDICES, (6, 8)),
+    "upscaling.pixel_shuffle": call(upscaling.pixel_shuffle, floats(2, 8, 3, 4), 2),
+    "upscaling.icnr": call(upscaling.icnr, floats(2, 3, 3, 3), 2),
+    "upscaling.shuffle_as_transposed": call(upscaling.shuffle_as_transposed, floats(8, 3, 3, 3), 2),
+    "upscaling.reassemble": call(upscaling.reassemble, floats(2, 3, 3, 4), floats(2, 9, 6, 8), 2),
+    "upscaling.content_kernels": call(upscaling.content_kernels, floats(2, 36, 3, 4), 2),
 }
 
 LOSSES = {

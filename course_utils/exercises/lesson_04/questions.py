@@ -1,6 +1,6 @@
-"""What is true of a transposed convolution; and a guess about its overlaps."""
+"""What is true of a transposed convolution."""
 
-from course_utils.exercises.questions import Answer, Prediction
+from course_utils.exercises.questions import Answer
 
 true_or_false = Answer(
     "true_or_false",
@@ -74,19 +74,4 @@ true_or_false = Answer(
     explanation="It is the transpose, in every view, and the inverse in none.",
     difficulty=2,
     minutes=5,
-)
-
-
-overlap_ratio = Prediction(
-    "overlap_ratio",
-    "A map of ones goes through a transposed convolution with a 3 x 3 kernel of ones and stride 2. Away from the border, how "
-    "many times as large as the smallest output is the largest?",
-    ["Count along one axis first: how many values write into an even output, and how many into an odd one?"],
-    explanation=(
-        "Along one axis the counts are 1, 2, 1, 2, ...; in two dimensions they are multiplied: 1, 2 or 4 values write into an "
-        "output. A common guess is 2. The stride does not divide the kernel: that is the checkerboard."
-    ),
-    limits=(1, 100),
-    digits=1,
-    minutes=2,
 )
