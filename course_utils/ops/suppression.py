@@ -204,6 +204,6 @@ def _undropped(drops: Tensor) -> Tensor:
     drops = drops.float()  # a product counts the droppers of each box
     stays = torch.ones(len(drops), dtype=torch.float32, device=drops.device)
     while True:
-        before, stays = stays, (stays @ drops).eq_(0)
+        before, stays = stays, drops.t().mv(stays).eq_(0)
         if torch.equal(before, stays):
             return stays.nonzero()[:, 0]

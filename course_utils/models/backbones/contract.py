@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.ops.checks import whole_number
+from course_utils.ops.known import on_host
 
 
 class Promised(NamedTuple):
@@ -32,7 +33,7 @@ class Frozen(nn.Module):
     """A backbone that training leaves as it is: no gradients, and always in evaluation mode, also its batch norm.
 
     Batch norm then divides by the statistics that it has. Where they are still those of a new layer, mean 0 and variance 1,
-    nothing is normalised: this warns, and `set_statistics` sets them.
+    nothing is normalised: this warns, if the backbone is on the CPU, and `set_statistics` sets them.
     """
 
     def __init__(self, backbone: nn.Module) -> None:
@@ -66,7 +67,7 @@ def batch_norms(backbone: nn.Module) -> list[tuple[str, nn.modules.batchnorm._Ba
 
 def _never_set(norm: nn.modules.batchnorm._BatchNorm) -> bool:
     mean, variance = norm.running_mean, norm.running_var
-    if mean is None or variance is None or mean.is_meta:
+    if mean is None or variance is None or not on_host(mean):  # a GPU would have to be waited for
         return False
     return not bool(mean.any()) and bool((variance == 1).all())
 
