@@ -124,7 +124,7 @@ CLAIMED = (
     Claimed(6, "region[32].mean_iou < 0.7", "live", ("fitted grid, stride 32: mean IoU",), "a.value", "<", 0.7),
     Claimed(6, "edge[32] < 0.4", "live", ("fitted grid, stride 32: boundary IoU",), "a.value", "<", 0.4),
     Claimed(6, "pole[32] < 0.3", "live", ("fitted grid, stride 32: IoU of poles",), "a.value", "<", 0.3),
-    Claimed(6, "region[8].mean_iou > 0.85", "live", ("fitted grid, stride 8: mean IoU",), "a.value", ">", 0.85),
+    Claimed(6, "region[8].mean_iou > 0.84", "live", ("fitted grid, stride 8: mean IoU",), "a.value", ">", 0.84),
     Claimed(6, "pole[8] < 0.7", "live", ("fitted grid, stride 8: IoU of poles",), "a.value", "<", 0.7),
     Claimed(6, "mean_iou[8] - mean_iou[32] > 0.08", "live", ("skips: gain in mean IoU",), "a.value", ">", 0.08),
     Claimed(6, "boundary[8] - boundary[32] > 0.06", "live", ("skips: gain in boundary IoU",), "a.value", ">", 0.06),
