@@ -4,7 +4,7 @@ from course_utils.exercises.lesson_04.bilinear import bilinear_kernel
 from course_utils.exercises.lesson_04.matrices import convolution_matrix
 from course_utils.exercises.lesson_04.padding import cropped
 from course_utils.exercises.lesson_04.phases import phase_sums
-from course_utils.exercises.lesson_04.questions import true_or_false
+from course_utils.exercises.lesson_04.questions import noise_power
 from course_utils.exercises.lesson_04.scattering import scatter
 from course_utils.exercises.lesson_04.sizes import transposed_size
 from course_utils.exercises.lesson_04.zero_stuffing import by_zero_stuffing
@@ -17,5 +17,5 @@ TASKS = (
     cropped,
     bilinear_kernel,
     phase_sums,
-    true_or_false,
+    noise_power,
 )
