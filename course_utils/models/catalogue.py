@@ -63,6 +63,7 @@ MODELS = {
         ".semantic_fpn", "SemanticFPN", {"channels": 64, "width": 64, "groups": 16}, on_small_resnet=True
     ),
     "linknet_small": Entry(".linknet", "Linknet", on_small_resnet=True),
+    "segformer_small": Entry(".segformer", "small_segformer"),
     "hrnet_small": Entry(".hrnet", "small_hrnetv2"),
     "hrnet_w18": Entry(".hrnet", "hrnetv2_w18"),
 }

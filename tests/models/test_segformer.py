@@ -13,7 +13,6 @@ from course_utils.models.segformer import (
     ReducedAttention,
     SegFormer,
     StochasticDepth,
-    attention_scores,
     mit,
     to_map,
     to_tokens,
@@ -41,14 +40,6 @@ def shaken(network: nn.Module) -> nn.Module:
 def assert_alike(found: Tensor, wanted: Tensor) -> None:
     scale = wanted.abs().max()
     torch.testing.assert_close(found / scale, wanted / scale, rtol=0, atol=NETWORK[torch.float64]["rtol"])
-
-
-def test_scores_of_the_syllabus():
-    """512 × 512 pixels, stage 1: N = 16,384 tokens, 2.7e8 scores without a reduction, 4.2e6 with R = 64."""
-    assert attention_scores(128, 128) == 16384**2 == 268_435_456
-    assert attention_scores(128, 128, reduction=8) == 4_194_304
-    with pytest.raises(ValueError, match="reduction must be"):
-        attention_scores(4, 4, reduction=0)
 
 
 def test_attention_of_two_tokens_by_hand():
